@@ -1,0 +1,279 @@
+package cache
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"veneer/cache/cachestatus"
+	"veneer/cache/flight"
+	"veneer/cache/key"
+	"veneer/cache/rfc9111"
+)
+
+// Step 7, deliver: the only code besides preflight that touches the
+// ResponseWriter. Everything that belongs to one client is put on here.
+
+// deliverPreflight lets the route's policy answer a CORS preflight.
+func (x *exchange) deliverPreflight() bool {
+	return x.route.CORS.Preflight(x.w, x.r, x.origin)
+}
+
+// deliverStored answers with a stored response, whole, in part, or with 304.
+// The detail says why it is not a plain hit.
+func (x *exchange) deliverStored(o *Object, detail cachestatus.Reason) {
+	h := x.w.Header()
+	for _, f := range o.headerFields() {
+		h[f.name] = f.lines
+	}
+	x.route.Response.apply(h)
+	dynamic := o.hitFields(x.now)
+	h["Age"] = dynamic.age
+	if x.decision.Result == ResultHit && detail == cachestatus.None {
+		x.cacheStatus(h, dynamic.status)
+	} else {
+		x.cacheStatus(h, x.statusLine(o))
+	}
+	x.debugKey(h)
+	x.route.CORS.Apply(h, x.r.Header, x.origin)
+	if x.notModified(h, o) || x.ranges(h, o) {
+		return
+	}
+	x.start(o.Status)
+	if x.r.Method != http.MethodHead && len(o.body) > 0 {
+		_, _ = x.w.Write(o.body)
+	}
+}
+
+// statusLine makes the Cache-Status member of everything but a plain hit.
+func (x *exchange) statusLine(o *Object) []string {
+	s := cachestatus.Status{
+		Forward: x.decision.Forward, Stored: x.decision.Stored && !x.decision.Collapsed,
+		Collapsed: x.decision.Collapsed, Detail: x.decision.Reason,
+		UpstreamStatus: x.decision.Upstream,
+	}
+	if o != nil {
+		s.Hit = x.decision.Forward == cachestatus.NotForwarded
+		if s.Hit || x.decision.Stored {
+			s.HasTTL, s.TTL = true, o.Meta.TTL(x.now)
+		}
+	}
+	return []string{s.String()}
+}
+
+// cacheStatus adds our member behind those of caches nearer to the origin
+// server (RFC 9211 §2).
+func (x *exchange) cacheStatus(h http.Header, line []string) {
+	if before := h["Cache-Status"]; before != nil {
+		line = append(before[:len(before):len(before)], line...)
+	}
+	h["Cache-Status"] = line
+}
+
+// debugKey answers Veneer-Debug for a trusted peer.
+func (x *exchange) debugKey(h http.Header) {
+	if x.r.Header["Veneer-Debug"] == nil || x.plan.Trusted == nil || !x.plan.Trusted(x.r.RemoteAddr) {
+		return
+	}
+	h["Veneer-Key"] = []string{key.Describe(x.key.Bytes)}
+	h["Veneer-Reason"] = []string{x.decision.Reason.Sentence()}
+}
+
+// notModified answers a conditional request that the response satisfies with
+// 304 (RFC 9111 §4.3.2, RFC 9110 §15.4.5), with the CORS fields of the Origin
+// at hand.
+func (x *exchange) notModified(h http.Header, o *Object) bool {
+	if x.origin.Full || rfc9111.Evaluate(x.r.Method, x.r.Header, &o.Meta, o.Status) != rfc9111.NotModified {
+		return false
+	}
+	for _, name := range representationFields {
+		delete(h, name)
+	}
+	x.start(http.StatusNotModified)
+	return true
+}
+
+// representationFields describe content that a 304 does not have; those that
+// it must have are not among them (RFC 9110 §15.4.5).
+var representationFields = [...]string{
+	"Content-Length", "Content-Type", "Content-Encoding", "Content-Language", "Content-Range",
+}
+
+// deliverGrowing answers with a response whose content is still arriving.
+func (x *exchange) deliverGrowing(head *fillHead, body *flight.Reader) {
+	o := head.object
+	h := x.w.Header()
+	for _, f := range o.headerFields() {
+		if f.name != "Content-Length" {
+			h[f.name] = f.lines
+		}
+	}
+	if head.length >= 0 && bodyAllowed(o.Status) {
+		h["Content-Length"] = []string{strconv.FormatInt(head.length, 10)}
+	}
+	x.route.Response.apply(h)
+	if o.Meta.InitialAge > 0 {
+		h["Age"] = ageLine(o.Age(x.now))
+	}
+	x.cacheStatus(h, x.statusLine(o))
+	x.debugKey(h)
+	x.route.CORS.Apply(h, x.r.Header, x.origin)
+	if x.notModified(h, o) {
+		return
+	}
+	x.start(o.Status)
+	x.copyGrowing(body)
+}
+
+// copyGrowing sends what is there and flushes whenever more has to be waited
+// for, so that a client is never behind what has arrived.
+func (x *exchange) copyGrowing(body *flight.Reader) {
+	rc := http.NewResponseController(x.w)
+	for {
+		if !body.Ready() {
+			_ = rc.Flush()
+		}
+		p, err := body.Next()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			x.cut(err)
+			return
+		}
+		if _, err := x.w.Write(p); err != nil {
+			x.decision.Status = 0
+			return
+		}
+	}
+}
+
+// deliverResponse answers with an upstream response that is not shared. The
+// caller closes its body.
+func (x *exchange) deliverResponse(res *http.Response) {
+	h := x.w.Header()
+	for name, lines := range res.Header {
+		h[name] = lines
+	}
+	if res.ContentLength >= 0 && bodyAllowed(res.StatusCode) && (res.ContentLength > 0 || x.r.Method != http.MethodHead) {
+		h["Content-Length"] = []string{strconv.FormatInt(res.ContentLength, 10)}
+	}
+	x.route.Response.apply(h)
+	x.cacheStatus(h, x.statusLine(nil))
+	x.debugKey(h)
+	announceTrailers(h, res)
+	x.route.CORS.Apply(h, x.r.Header, x.origin)
+	x.start(res.StatusCode)
+	if x.r.Method == http.MethodHead || !bodyAllowed(res.StatusCode) {
+		return
+	}
+	if !x.copyBody(res) {
+		return
+	}
+	if len(res.Trailer) > 0 {
+		x.route.CORS.Strip(res.Trailer, false)
+		for name, lines := range res.Trailer {
+			h[http.TrailerPrefix+name] = lines
+		}
+	}
+}
+
+// announceTrailers says which trailer fields follow (RFC 9110 §6.6.2).
+func announceTrailers(h http.Header, res *http.Response) {
+	for name := range res.Trailer {
+		h["Trailer"] = append(h["Trailer"], name)
+	}
+}
+
+// copyBody streams the content of an upstream response. The buffer is the
+// request's own: an HTTP/2 writer may look at it after the handler returned.
+func (x *exchange) copyBody(res *http.Response) bool {
+	rc := http.NewResponseController(x.w)
+	size := int64(32 << 10)
+	if res.ContentLength > 0 {
+		size = min(size, res.ContentLength)
+	}
+	buf := make([]byte, size)
+	sent := int64(0)
+	for {
+		n, err := res.Body.Read(buf)
+		if n > 0 {
+			if _, werr := x.w.Write(buf[:n]); werr != nil {
+				x.decision.Status = 0
+				return false
+			}
+			if sent += int64(n); sent != res.ContentLength {
+				_ = rc.Flush()
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF) && (res.ContentLength < 0 || sent == res.ContentLength):
+			return true
+		case err != nil:
+			x.cut(err)
+			return false
+		}
+	}
+}
+
+// start sends the final status, once.
+func (x *exchange) start(status int) {
+	x.started = true
+	x.decision.Status = status
+	x.w.WriteHeader(status)
+}
+
+// cut ends an answer that cannot be completed: the connection (or stream) is
+// reset, so that nobody takes it for the whole.
+func (x *exchange) cut(error) {
+	x.note(cachestatus.Incomplete)
+	x.abort = true
+}
+
+// clientGone records a client that left before its answer.
+func (x *exchange) clientGone() { x.abort = true }
+
+// bodyAllowed reports whether a response with this status may have content
+// (RFC 9110 §6.4.1).
+func bodyAllowed(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// informer passes interim responses (RFC 9110 §15.2) of the upstream on to the
+// client while its goroutine waits for the final one. They are stripped of
+// another authority's CORS fields as any response.
+type informer struct {
+	mu   sync.Mutex // guards done and, until done, the ResponseWriter
+	done bool
+	x    *exchange
+}
+
+// informer returns the informer of this exchange. It must be stopped before
+// anything else writes to the client.
+func (x *exchange) informer() *informer { return &informer{x: x} }
+
+func (i *informer) inform(code int, fields http.Header) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.done {
+		return
+	}
+	fields = fields.Clone()
+	i.x.route.CORS.Strip(fields, safe(i.x.r.Method))
+	h := i.x.w.Header()
+	for name, lines := range fields {
+		h[name] = lines
+	}
+	i.x.w.WriteHeader(code)
+	for name := range fields {
+		delete(h, name)
+	}
+}
+
+func (i *informer) stop() {
+	i.mu.Lock()
+	i.done = true
+	i.mu.Unlock()
+}

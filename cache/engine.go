@@ -1,0 +1,158 @@
+package cache
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"veneer/cache/cachestatus"
+	"veneer/cache/flight"
+)
+
+// Config is what an Engine is made of and keeps for its life; what a reload
+// may change is in Plan.
+type Config struct {
+	Plan     *Plan
+	Recorder Recorder // nil: nothing is recorded
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// InFlight bounds the bytes of all responses that are being fetched to be
+	// stored. Zero: 256 MiB.
+	InFlight int64
+	// Log receives what an operator should know of one request only when it
+	// is a fault of ours; nil drops it.
+	Log func(msg string, err any)
+}
+
+// Engine is the cache: an http.Handler. It is safe for concurrent use.
+//
+// Ownership: every fetch that may be stored runs on a goroutine of the
+// Engine, not of the client that began it; Close waits for them.
+type Engine struct {
+	plan     atomic.Pointer[Plan]
+	recorder Recorder
+	now      func() time.Time
+	log      func(string, any)
+
+	flights *flight.Group[*fillHead]
+	budget  *flight.Budget
+	marks   *flight.Marks // hit-for-miss
+	serial  atomic.Uint64 // tells the flights of routes apart that do not collapse
+
+	ctx    context.Context // ends when Close gives up waiting
+	cancel context.CancelFunc
+	fills  sync.WaitGroup
+	mu     sync.Mutex // guards closed against fills.Add
+	closed bool
+
+	exchanges sync.Pool // *exchange
+}
+
+// New returns an Engine that serves cfg.Plan.
+func New(cfg Config) *Engine {
+	e := &Engine{recorder: cfg.Recorder, now: cfg.Now, log: cfg.Log}
+	if e.now == nil {
+		e.now = time.Now
+	}
+	if e.log == nil {
+		e.log = func(string, any) {}
+	}
+	inFlight := cfg.InFlight
+	if inFlight == 0 {
+		inFlight = 256 << 20
+	}
+	e.budget = flight.NewBudget(inFlight)
+	e.flights = flight.NewGroup[*fillHead](flight.Options{Budget: e.budget})
+	e.marks = flight.NewMarks(flight.MarksOptions{})
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.exchanges.New = func() any { return new(exchange) }
+	e.Swap(cfg.Plan)
+	return e
+}
+
+// Swap replaces the plan: requests that begin afterwards see all of p, the
+// others none of it.
+func (e *Engine) Swap(p *Plan) { e.plan.Store(p) }
+
+// Close waits until no fetch is under way or ctx ends, then abandons the rest
+// and ends upgraded connections. No request may begin afterwards.
+func (e *Engine) Close(ctx context.Context) error {
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
+	done := make(chan struct{})
+	go func() { e.fills.Wait(); close(done) }()
+	var err error
+	select {
+	case <-done:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	e.cancel()
+	<-done
+	return err
+}
+
+// EndUpgrades ends the connections that changed protocol, which a graceful
+// stop would otherwise wait for as long as the peers like.
+func (e *Engine) EndUpgrades() { e.cancel() }
+
+// goFill runs f on a goroutine that Close waits for; it reports false when the
+// Engine is closed.
+func (e *Engine) goFill(f func()) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return false
+	}
+	e.fills.Go(f)
+	return true
+}
+
+// ServeHTTP answers one request.
+func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := e.exchanges.Get().(*exchange)
+	x.begin(e, w, r)
+	x.serve()
+	x.record()
+	abort := x.abort
+	x.end()
+	e.exchanges.Put(x)
+	if abort {
+		// The content ended early: what was sent must not look complete.
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// serve is a request's life: the eight steps. A step that answers reports so
+// and ends it; the others leave what they found in the exchange for the next.
+func (x *exchange) serve() {
+	if x.routeStep() || x.preflightStep() {
+		return
+	}
+	if x.keyStep() {
+		x.lookupStep()
+		if x.reuseStep() {
+			return
+		}
+	}
+	x.fillStep()
+}
+
+// record is the last step: one Decision for counters, span and log.
+func (x *exchange) record() {
+	if x.e.recorder == nil {
+		return
+	}
+	x.decision.Took = x.e.now().Sub(x.decision.Start)
+	x.e.recorder.Record(x.r, &x.decision)
+}
+
+// note keeps the first reason: it is the one that decided.
+func (x *exchange) note(reason cachestatus.Reason) {
+	if x.decision.Reason == cachestatus.None {
+		x.decision.Reason = reason
+	}
+}

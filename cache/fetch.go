@@ -1,0 +1,345 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"veneer/cache/cachestatus"
+	"veneer/cache/flight"
+	"veneer/cache/key"
+	"veneer/cache/rfc9111"
+)
+
+// fillHead is what a flight publishes: a response that may be shared.
+type fillHead struct {
+	object   *Object // without content while it grows
+	complete bool    // object has all its content; there is nothing to read
+	stale    bool    // the upstream failed, and object is what was stored
+	upstream int     // status of the upstream's response; 0 when it was not asked
+	length   int64   // announced length of growing content, -1 when unknown
+}
+
+// fill is one fetch on behalf of a flight. It runs on a goroutine of the
+// Engine, under its own deadline: the client that began it may leave.
+type fill struct {
+	e          *Engine
+	route      *Route
+	flight     *flight.Flight[*fillHead]
+	flightKey  []byte
+	key        key.Key
+	origin     Origin
+	seen       requestView
+	directives rfc9111.RequestDirectives
+	authorized bool
+	names      []string
+	epoch      uint64
+	request    *http.Request
+	object     *Object   // to validate, and to fall back on; may be nil
+	client     *informer // of the leader's client; nil in the background
+
+	cancel context.CancelFunc // set before the flight is decided
+
+	mu        sync.Mutex // guards what follows
+	abandoned bool       // the leader's client left before the hand-over
+	response  *http.Response
+	private   *Object // a freshened response that must not be shared
+}
+
+// newFill prepares the fetch of the request's flight.
+func (x *exchange) newFill(f *flight.Flight[*fillHead], o *Object) *fill {
+	b := slices.Clone(x.key.Bytes)
+	return &fill{
+		e: x.e, route: x.route, flight: f, flightKey: slices.Clone(x.flightBuf),
+		key:    key.Key{Bytes: b, Group: x.key.Group},
+		origin: x.origin, seen: x.seen, directives: x.directives, authorized: x.authorized,
+		names: x.names, epoch: x.route.Store.Epoch(x.key.URI()), object: o,
+		request: x.outgoingWhole(context.Background()),
+	}
+}
+
+// run is the leader of the flight: fetch or validate, strip, decide, store.
+func (j *fill) run() {
+	defer j.flight.Leave()
+	ctx, cancel := context.WithCancel(j.e.ctx)
+	j.cancel = cancel
+	handed := false
+	defer func() {
+		if p := recover(); p != nil {
+			j.e.log("cache: BUG: a fetch panicked", p)
+			j.flight.Fail(errors.New("cache: a fault of ours ended the fetch"))
+			handed = false
+		}
+		if !handed {
+			cancel()
+		}
+	}()
+	if o := j.lookAgain(ctx); o != nil {
+		j.flight.Publish(ctx, &fillHead{object: o, complete: true}, flight.Content{})
+		j.flight.Finish(nil)
+		return
+	}
+	timeout := j.route.FetchTimeout
+	if timeout == 0 {
+		timeout = 10 * time.Minute
+	}
+	timer := time.AfterFunc(timeout, cancel)
+	defer timer.Stop()
+	handed = j.fetch(ctx)
+}
+
+// lookAgain looks up once more after the flight began: another flight may have
+// stored the answer between this request's look-up and its Join.
+func (j *fill) lookAgain(ctx context.Context) *Object {
+	o, err := j.route.Store.Get(ctx, j.key, j)
+	if err != nil || o == nil || o == j.object {
+		return nil
+	}
+	if reuse, _ := rfc9111.Decide(&o.Meta, j.directives, j.e.now()); reuse != rfc9111.UseFresh {
+		return nil
+	}
+	return o
+}
+
+// Select implements Selector.
+func (j *fill) Select(variants []*Object) int {
+	i, _ := selectVariant(variants, &j.seen, j.authorized, j.e.now())
+	return i
+}
+
+// fetch asks the upstream and decides. It reports whether the response was
+// handed over to the leader's client, who then owns the context too.
+func (j *fill) fetch(ctx context.Context) (handed bool) {
+	validating := false
+	if j.object != nil {
+		key.SetStored(j.request.Header, &j.object.Selecting)
+		validating = rfc9111.SetValidators(j.request.Header, &j.object.Meta)
+	}
+	sent := j.e.now()
+	res, err := j.roundTrip(ctx)
+	if err == nil && validating && res.StatusCode == http.StatusNotModified {
+		if handed, ok := j.freshen(ctx, res, sent); ok {
+			return handed
+		}
+		// A 304 for a representation that is not the stored one: ask again
+		// for the whole (RFC 9111 §4.3.3).
+		res.Body.Close()
+		j.object = nil
+		for _, name := range conditionalFields {
+			delete(j.request.Header, name)
+		}
+		sent = j.e.now()
+		res, err = j.roundTrip(ctx)
+	}
+	if err != nil {
+		if j.staleAllowed() {
+			j.publishStale(ctx, 0)
+		} else {
+			j.flight.Fail(err)
+		}
+		return false
+	}
+	return j.received(ctx, res, sent)
+}
+
+func (j *fill) roundTrip(ctx context.Context) (*http.Response, error) {
+	if j.client != nil {
+		ctx = withInformational(ctx, j.client.inform)
+	}
+	return j.route.Upstream.RoundTrip(j.request.Clone(ctx))
+}
+
+// received decides about a response that is not a successful validation.
+func (j *fill) received(ctx context.Context, res *http.Response, sent time.Time) (handed bool) {
+	now := j.e.now()
+	reason := receive(j.route, res, j.origin, true)
+	if rfc9111.ErrorStatus(res.StatusCode) && j.staleAllowed() {
+		res.Body.Close()
+		j.publishStale(ctx, res.StatusCode)
+		return false
+	}
+	response := j.assessed(res, sent, now)
+	meta, why := rfc9111.Assess(response, &j.route.Policy)
+	names, star := key.Names(res.Header["Vary"])
+	switch {
+	case reason != cachestatus.None:
+	case why != cachestatus.None:
+		reason = why
+	case star:
+		reason = cachestatus.VaryStar
+	case res.ContentLength > j.route.MaxObject:
+		reason = cachestatus.TooLarge
+	case len(res.Trailer) > 0:
+		reason = cachestatus.Trailers
+	}
+	if reason != cachestatus.None {
+		j.replaced(ctx, res.StatusCode)
+		return j.handOver(res, nil, reason)
+	}
+	j.store(ctx, res, ObjectSpec{
+		Key: j.key, Selecting: key.Select(names, &j.seen), Status: res.StatusCode, Meta: meta,
+		Header: rfc9111.StoredFields(response, &j.route.Policy),
+	})
+	return false
+}
+
+// assessed is a response as rfc9111 looks at it.
+func (j *fill) assessed(res *http.Response, sent, received time.Time) *rfc9111.Response {
+	return &rfc9111.Response{
+		Method: http.MethodGet, Request: &j.seen, RequestNoStore: j.directives.NoStore,
+		Status: res.StatusCode, Header: res.Header, RequestTime: sent, ResponseTime: received,
+	}
+}
+
+// replaced forgets the stored response that a full one has taken the place of:
+// a success or a client error says that the stored one is no longer current.
+func (j *fill) replaced(ctx context.Context, status int) {
+	if j.object != nil && !rfc9111.ErrorStatus(status) {
+		_ = j.route.Store.Delete(ctx, j.object)
+	}
+}
+
+// store publishes a response to everybody who waits, reads its content, and
+// stores it before the flight leaves the group.
+func (j *fill) store(ctx context.Context, res *http.Response, spec ObjectSpec) {
+	defer res.Body.Close()
+	head := &fillHead{object: NewObject(spec), upstream: res.StatusCode, length: res.ContentLength}
+	j.e.marks.Clear(j.flightKey)
+	j.flight.Publish(ctx, head, flight.Content{
+		MaxBody: j.route.MaxObject, Expect: res.ContentLength,
+		OnOverflow: func(flight.Overflow) { j.mark() },
+		OnUnwanted: j.cancel,
+	})
+	_, err := j.flight.ReadFrom(res.Body)
+	j.flight.Finish(err)
+	chunks, whole := j.flight.Chunks()
+	if err != nil || !whole {
+		return
+	}
+	spec.Body = chunks
+	o := NewObject(spec)
+	j.flight.Adopt(o.body)
+	j.put(ctx, o)
+}
+
+func (j *fill) put(ctx context.Context, o *Object) {
+	opt := PutOptions{Variants: j.route.Variants, Epoch: j.epoch}
+	if j.origin.Capped {
+		opt.Origins = j.route.Origins
+	}
+	err := j.route.Store.Put(ctx, o, opt)
+	if err == nil || errors.Is(err, ErrPurged) || errors.Is(err, ErrNotAdmitted) {
+		return
+	}
+	if errors.Is(err, ErrTooManyVariants) || errors.Is(err, ErrTooManyOrigins) {
+		j.mark() // nobody need wait for what will not be there
+		return
+	}
+	j.e.log("cache: store cannot take a response", err)
+}
+
+// freshen takes a 304 into the stored response (RFC 9111 §4.3.4). It reports
+// ok = false when the 304 is about another representation.
+func (j *fill) freshen(ctx context.Context, res *http.Response, sent time.Time) (handed, ok bool) {
+	now := j.e.now()
+	reason := receive(j.route, res, j.origin, true)
+	o := j.object
+	if etag := res.Header.Get("Etag"); etag != "" && o.Meta.ETag != "" && !rfc9111.WeakMatch(etag, o.Meta.ETag) {
+		return false, false
+	}
+	if vary := res.Header["Vary"]; vary != nil {
+		if names, star := key.Names(vary); star || !slices.Equal(names, o.Selecting.Names) {
+			return false, false
+		}
+	}
+	defer res.Body.Close()
+	fields, meta, why := rfc9111.Refresh(o.Header(), o.Status, j.assessed(res, sent, now), &j.route.Policy)
+	if reason == cachestatus.None {
+		reason = why
+	}
+	if reason != cachestatus.None {
+		if !ofRequest(reason) {
+			_ = j.route.Store.Delete(ctx, o)
+		}
+		merged := rfc9111.Freshen(o.Header(), res.Header)
+		delete(merged, "Age")
+		return j.handOver(nil, o.Freshened(merged, o.Meta), reason), true
+	}
+	n := o.Freshened(fields, meta)
+	j.put(ctx, n)
+	j.flight.Publish(ctx, &fillHead{object: n, complete: true, upstream: res.StatusCode}, flight.Content{})
+	j.flight.Finish(nil)
+	return false, true
+}
+
+// ofRequest reports whether a reason not to store speaks of this request only:
+// what is stored stays as good as it was for others.
+func ofRequest(r cachestatus.Reason) bool {
+	return r == cachestatus.Authorization || r == cachestatus.Cookie || r == cachestatus.RequestNoStore
+}
+
+// staleAllowed reports whether the stored response may stand in for a failed
+// upstream (RFC 5861 §4).
+func (j *fill) staleAllowed() bool {
+	return j.object != nil && rfc9111.StaleOnError(&j.object.Meta, j.directives, j.e.now())
+}
+
+func (j *fill) publishStale(ctx context.Context, status int) {
+	j.flight.Publish(ctx, &fillHead{object: j.object, complete: true, stale: true, upstream: status}, flight.Content{})
+	j.flight.Finish(nil)
+}
+
+// mark remembers that waiting for this key is of no use for a while.
+func (j *fill) mark() { j.e.marks.Mark(j.flightKey, j.e.now()) }
+
+// handOver frees everybody who waits, and gives the response to the client
+// whose request began the flight, or drops it when that client has left.
+func (j *fill) handOver(res *http.Response, o *Object, reason cachestatus.Reason) (handed bool) {
+	if res == nil || !rfc9111.ErrorStatus(res.StatusCode) {
+		j.mark() // a failing upstream's errors are no property of the key
+	}
+	j.mu.Lock()
+	keep := j.client != nil && !j.abandoned
+	if keep {
+		j.response, j.private = res, o
+	}
+	j.mu.Unlock()
+	if !keep && res != nil {
+		res.Body.Close()
+	}
+	j.flight.Release(uint8(reason))
+	return keep && res != nil
+}
+
+// take returns what was handed over.
+func (j *fill) take() (*http.Response, *Object) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.response, j.private
+}
+
+// abandon says that the leader's client has left: a response that was or will
+// be handed over to it is dropped. A nil fill is a waiter's: nothing to do.
+func (j *fill) abandon() {
+	if j == nil {
+		return
+	}
+	j.mu.Lock()
+	j.abandoned = true
+	res := j.response
+	j.mu.Unlock()
+	if res != nil {
+		res.Body.Close()
+		j.cancel()
+	}
+}
+
+// stopInforming ends the interim responses to the leader's client.
+func (j *fill) stopInforming() {
+	if j != nil && j.client != nil {
+		j.client.stop()
+	}
+}

@@ -1,0 +1,212 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"veneer/cache/cachestatus"
+	"veneer/cache/flight"
+	"veneer/cache/key"
+	"veneer/cache/rfc9111"
+)
+
+// fillStep is step 6: join the flight of this request, or go to the upstream
+// alone where an answer cannot be shared anyway.
+func (x *exchange) fillStep() {
+	if x.alone() {
+		x.forward()
+		return
+	}
+	// A flight whose answer turns out to be another variant is no use to this
+	// request; its Vary names the fields that the next key needs.
+	for range 3 {
+		x.flightKey()
+		if x.e.marks.Marked(x.flightBuf, x.now) {
+			x.note(cachestatus.HitForMiss)
+			break
+		}
+		if x.joinFlight() {
+			return
+		}
+		x.lookupStep()
+		if x.reuseStep() {
+			return
+		}
+	}
+	x.forward()
+}
+
+// alone reports whether the request goes forward without a flight.
+func (x *exchange) alone() bool {
+	if x.bypass || x.r.Method != http.MethodGet {
+		return true
+	}
+	if x.object == nil && x.r.Header["Range"] != nil {
+		// Fetching 10 MB to answer with one byte helps nobody; a small
+		// representation is fetched whole afterwards (fetchWhole).
+		x.note(cachestatus.RequestRange)
+		return true
+	}
+	return false
+}
+
+// flightKey builds the key of the request's flight: what separates two primary
+// keys and variants, and beyond that the epoch, so that nobody joins a fetch
+// that began before an invalidation, and whether the request is authorized.
+func (x *exchange) flightKey() {
+	b := x.flightBuf[:0]
+	b = strconv.AppendUint(b, x.route.Store.Epoch(x.key.URI()), 16)
+	if x.authorized {
+		b = append(b, 'a')
+	}
+	if x.route.NoCollapse {
+		b = append(b, 'n')
+		b = strconv.AppendUint(b, x.e.serial.Add(1), 16)
+	}
+	b = append(b, '|')
+	b = strconv.AppendInt(b, int64(len(x.key.Bytes)), 10)
+	b = append(b, ':')
+	b = append(b, x.key.Bytes...)
+	names := x.names
+	if x.object != nil {
+		names = x.object.Selecting.Names
+	}
+	if len(names) > 0 {
+		b = key.Select(names, &x.seen).Append(b)
+	}
+	x.flightBuf = b
+}
+
+// joinFlight waits for the flight's outcome, whoever leads it, and delivers.
+// It reports false when this request has to try again.
+func (x *exchange) joinFlight() bool {
+	f, leader := x.e.flights.Join(x.flightBuf)
+	var j *fill
+	if leader {
+		j = x.newFill(f, x.object)
+		j.client = x.informer()
+		if !x.e.goFill(j.run) {
+			f.Fail(errClosing)
+			f.Leave()
+		}
+	}
+	out, err := f.Wait(x.r.Context())
+	j.stopInforming()
+	switch out.State {
+	case flight.Published:
+		return x.published(out, leader)
+	case flight.Released:
+		x.note(cachestatus.Reason(out.Why))
+		if j != nil {
+			x.takeOver(j)
+			return true
+		}
+		x.forward()
+		return true
+	case flight.Failed:
+		x.decision.Collapsed = !leader
+		x.upstreamFailed(err)
+		return true
+	}
+	j.abandon()
+	x.clientGone()
+	return true
+}
+
+var errClosing = errors.New("cache: closing")
+
+// published delivers what a flight shares, if this request may have it.
+func (x *exchange) published(out flight.Outcome[*fillHead], leader bool) bool {
+	head := out.Head
+	defer out.Body.Close()
+	o := head.object
+	if !leader && !o.Selecting.Matches(&x.seen) {
+		return false
+	}
+	x.decision.Collapsed = !leader
+	x.decision.Upstream = head.upstream
+	switch {
+	case head.stale:
+		x.decision.Result = ResultStale
+		x.note(cachestatus.StaleServed)
+		x.deliverStored(o, cachestatus.StaleServed)
+	case head.complete && head.upstream == 0:
+		// The leader's second look-up found it: somebody else's flight ended
+		// between our look-up and our Join.
+		x.decision.Result, x.decision.Forward = ResultHit, cachestatus.NotForwarded
+		x.deliverStored(o, cachestatus.None)
+	case head.complete:
+		x.decision.Result = ResultRevalidated
+		x.decision.Stored = true
+		x.deliverStored(o, x.decision.Reason)
+	default:
+		x.decision.Result = ResultMiss
+		x.decision.Stored = true
+		x.deliverGrowing(head, out.Body)
+	}
+	if !leader {
+		x.decision.Result = ResultCollapsed
+	}
+	return true
+}
+
+// takeOver delivers to the leader's own client what proved not to be shareable.
+func (x *exchange) takeOver(j *fill) {
+	res, o := j.take()
+	x.decision.Result = ResultMiss
+	switch {
+	case o != nil:
+		x.decision.Result, x.decision.Upstream = ResultRevalidated, http.StatusNotModified
+		x.deliverStored(o, x.decision.Reason)
+	case res != nil:
+		defer context.AfterFunc(x.r.Context(), j.cancel)()
+		defer j.cancel()
+		defer res.Body.Close()
+		x.decision.Upstream = res.StatusCode
+		x.deliverResponse(res)
+	default:
+		x.fail(http.StatusBadGateway, cachestatus.Internal, "The fetch was given up.")
+	}
+}
+
+// refresh validates o in the background (RFC 5861 §3), once at a time.
+func (x *exchange) refresh(o *Object) {
+	x.flightKey()
+	f, ok := x.e.flights.Lead(x.flightBuf)
+	if !ok {
+		return
+	}
+	if j := x.newFill(f, o); !x.e.goFill(j.run) {
+		f.Leave()
+	}
+}
+
+// fetchWhole fetches the whole of a representation of which a range was asked
+// for, when it is small enough that the next range is cheaper from the store.
+const rangeWhole = 1 << 20
+
+func (x *exchange) fetchWhole(res *http.Response) {
+	if x.bypass || x.object != nil || x.r.Method != http.MethodGet || res.StatusCode != http.StatusPartialContent {
+		return
+	}
+	_, total, ok := strings.Cut(res.Header.Get("Content-Range"), "/")
+	size, err := strconv.ParseInt(total, 10, 64)
+	if !ok || err != nil || size > min(rangeWhole, x.route.MaxObject) {
+		return
+	}
+	if _, reason := x.assess(res, http.StatusOK); reason == cachestatus.None {
+		x.refresh(nil)
+	}
+}
+
+// assess says whether res, taken as a response with the given status, could be
+// stored (RFC 9111 §3).
+func (x *exchange) assess(res *http.Response, status int) (rfc9111.Meta, cachestatus.Reason) {
+	return rfc9111.Assess(&rfc9111.Response{
+		Method: x.r.Method, Request: &x.seen, RequestNoStore: x.directives.NoStore,
+		Status: status, Header: res.Header, RequestTime: x.now, ResponseTime: x.e.now(),
+	}, &x.route.Policy)
+}

@@ -1,0 +1,156 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"veneer/cache/cachestatus"
+	"veneer/cache/key"
+	"veneer/cache/rfc9111"
+)
+
+// forward goes to the upstream for this client alone: methods and requests
+// outside the cache, and answers that are known not to be shareable. Request
+// and response stream; nothing waits for the whole of either.
+func (x *exchange) forward() {
+	if x.refuseRanges() {
+		return
+	}
+	ctx, cancel := context.WithCancel(x.r.Context())
+	defer cancel()
+	informer := x.informer()
+	req := x.outgoing(withInformational(ctx, informer.inform))
+	if x.origin.Full {
+		// A 304 would let the browser go on using what it may not read.
+		delete(req.Header, "If-None-Match")
+		delete(req.Header, "If-Modified-Since")
+	}
+	res, err := x.route.Upstream.RoundTrip(req)
+	informer.stop()
+	if err != nil {
+		x.upstreamFailed(err)
+		return
+	}
+	x.decision.Upstream = res.StatusCode
+	reason := receive(x.route, res, x.origin, safe(x.r.Method))
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		x.deliverUpgrade(res)
+		return
+	}
+	defer res.Body.Close()
+	if rfc9111.ErrorStatus(res.StatusCode) && x.deliverStale() {
+		return
+	}
+	x.learn(res, reason)
+	if x.decision.Result != ResultMiss && !x.bypass {
+		x.decision.Result = ResultMiss
+	}
+	if !x.storePosted(res, reason) {
+		x.deliverResponse(res)
+	}
+	x.fetchWhole(res)
+}
+
+// learn takes from a response that is not stored what it says of stored ones:
+// what an unsafe method has changed (RFC 9111 §4.4), what a HEAD tells of a
+// stored GET (§4.3.5), and whether a key that was not shareable has become so.
+func (x *exchange) learn(res *http.Response, reason cachestatus.Reason) {
+	switch {
+	case x.route.Store == nil:
+	case rfc9111.Invalidates(x.r.Method, res.StatusCode):
+		x.invalidate(res)
+	case x.bypass:
+	case x.r.Method == http.MethodHead:
+		x.learnFromHead(res)
+	case reason == cachestatus.None && x.decision.Reason == cachestatus.HitForMiss:
+		if _, why := x.assess(res, res.StatusCode); why == cachestatus.None {
+			x.e.marks.Clear(x.flightBuf)
+		}
+	}
+}
+
+// invalidate removes what the response to an unsafe method made invalid: the
+// target URI and same-origin Location and Content-Location, with all their
+// variants and origins.
+func (x *exchange) invalidate(res *http.Response) {
+	x.invalidateURI(x.route.Store, x.target)
+	for _, u := range rfc9111.InvalidatedURIs(x.target.URL(), res.Header) {
+		plain := key.Query{}
+		path := key.EscapedPath(u)
+		t, err := plain.Canonical(u.Scheme, u.Host, path, u.RawQuery)
+		if err != nil {
+			continue
+		}
+		route, ok := x.plan.Router.Lookup(t.Host, t.Path)
+		if !ok || route.Store == nil {
+			continue
+		}
+		if t, err = route.Key.Query.Canonical(u.Scheme, u.Host, path, u.RawQuery); err == nil {
+			x.invalidateURI(route.Store, t)
+		}
+	}
+}
+
+func (x *exchange) invalidateURI(s Store, t key.Target) {
+	if _, err := s.Invalidate(x.r.Context(), key.URIKey(nil, t)); err != nil {
+		x.e.log("cache: store cannot invalidate", err)
+	}
+}
+
+// learnFromHead freshens or removes the stored GET response (RFC 9111 §4.3.5).
+func (x *exchange) learnFromHead(res *http.Response) {
+	o := x.object
+	if o == nil || res.StatusCode != http.StatusOK {
+		return
+	}
+	if !rfc9111.HeadFreshens(o.Header(), res.Header, int64(len(o.body))) {
+		_ = x.route.Store.Delete(x.r.Context(), o)
+		return
+	}
+	fields, meta, why := rfc9111.Refresh(o.Header(), o.Status, &rfc9111.Response{
+		Method: http.MethodGet, Request: &x.seen, Status: res.StatusCode, Header: res.Header,
+		RequestTime: x.now, ResponseTime: x.e.now(),
+	}, &x.route.Policy)
+	if why != cachestatus.None {
+		_ = x.route.Store.Delete(x.r.Context(), o)
+		return
+	}
+	_ = x.route.Store.Put(x.r.Context(), o.Freshened(fields, meta), PutOptions{Epoch: x.route.Store.Epoch(x.key.URI())})
+}
+
+// deliverStale answers with the stored response because the upstream failed,
+// if that is allowed (RFC 5861 §4).
+func (x *exchange) deliverStale() bool {
+	if x.object == nil || !rfc9111.StaleOnError(&x.object.Meta, x.directives, x.now) {
+		return false
+	}
+	x.decision.Result = ResultStale
+	x.decision.Reason = cachestatus.StaleServed
+	x.deliverStored(x.object, cachestatus.StaleServed)
+	return true
+}
+
+// upstreamFailed answers for an upstream from which no response came: with the
+// stored response if it may be used stale, else 502, 503, 504 or 508.
+func (x *exchange) upstreamFailed(err error) {
+	var tooLarge *http.MaxBytesError
+	var known upstreamError
+	switch {
+	case x.r.Context().Err() != nil:
+		x.clientGone()
+	case errors.As(err, &tooLarge):
+		x.fail(http.StatusRequestEntityTooLarge, cachestatus.BodyTooLarge, "The request content is larger than this server takes.")
+	case x.deliverStale():
+	case errors.As(err, &known):
+		reason, ok := reasonsByToken[known.Token()]
+		if !ok {
+			reason = cachestatus.UpstreamUnreachable
+		}
+		x.fail(known.HTTPStatus(), reason, "The upstream gave no usable answer: "+reason.Sentence()+".")
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		x.fail(http.StatusGatewayTimeout, cachestatus.UpstreamTimeout, "The upstream did not answer in time.")
+	default:
+		x.fail(http.StatusBadGateway, cachestatus.UpstreamUnreachable, "The upstream cannot be reached or does not speak HTTP.")
+	}
+}

@@ -1,0 +1,88 @@
+package cache
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+
+	"veneer/cache/cachestatus"
+)
+
+// What a fetch that is to be stored does not ask the upstream for: it wants
+// the whole representation, whatever the client has or wants of it.
+var conditionalFields = [...]string{"If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range", "Range"}
+
+// outgoing returns the request for the upstream: the canonical target URI that
+// was keyed, and the client's fields without those that the route hides. Its
+// header map is the caller's own. RemoteAddr and TLS say who the client is,
+// for the fields that a proxy adds.
+func (x *exchange) outgoing(ctx context.Context) *http.Request {
+	r := x.r
+	h := r.Header.Clone()
+	if h == nil {
+		h = make(http.Header)
+	}
+	for name := range h {
+		if x.seen.hides(name) {
+			delete(h, name)
+		}
+	}
+	if _, ok := h["User-Agent"]; !ok {
+		h["User-Agent"] = []string{""} // keeps net/http from adding its own
+	}
+	x.route.Request.apply(h)
+	out := &http.Request{
+		Method: r.Method, URL: x.target.URL(), Host: x.target.Host,
+		Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
+		Header: h, RemoteAddr: r.RemoteAddr, TLS: r.TLS,
+		Trailer: r.Trailer,
+	}
+	if r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody {
+		out.Body, out.ContentLength = r.Body, r.ContentLength
+	}
+	return out.WithContext(ctx)
+}
+
+// outgoingWhole is outgoing for a fetch that may be stored: a GET for the whole
+// representation, without content.
+func (x *exchange) outgoingWhole(ctx context.Context) *http.Request {
+	out := x.outgoing(ctx)
+	out.Method, out.Body, out.ContentLength, out.Trailer = http.MethodGet, nil, 0, nil
+	for _, name := range conditionalFields {
+		delete(out.Header, name)
+	}
+	return out
+}
+
+// withInformational returns a context that hands interim responses to f.
+func withInformational(ctx context.Context, f func(code int, h http.Header)) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+			if code != http.StatusContinue && code != http.StatusSwitchingProtocols {
+				f(code, http.Header(h))
+			}
+			return nil
+		},
+	})
+}
+
+// via is Veneer's member of the Via field of a response (RFC 9110 §7.6.3), by
+// the version of the protocol that it was received with.
+func via(res *http.Response) string {
+	if res.ProtoMajor >= 2 {
+		return "2 " + cachestatus.CacheName
+	}
+	if res.ProtoMinor == 0 && res.ProtoMajor == 1 {
+		return "1.0 " + cachestatus.CacheName
+	}
+	return "1.1 " + cachestatus.CacheName
+}
+
+// receive makes an upstream response ready to be looked at: the CORS fields of
+// another authority go first, before anything can be stored or freshened.
+func receive(route *Route, res *http.Response, o Origin, safe bool) cachestatus.Reason {
+	route.CORS.Strip(res.Header, safe)
+	res.Header["Via"] = append(res.Header["Via"], via(res))
+	return route.CORS.Observe(res.Header, o)
+}

@@ -1,0 +1,69 @@
+package cache
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"veneer/cache/cachestatus"
+)
+
+// ProblemType is the type of a problem document (RFC 9457 §3.1.1) of the given
+// reason. It is stable: programs may compare it.
+func ProblemType(r cachestatus.Reason) string { return "urn:veneer:problem:" + r.String() }
+
+// problem is the content of every error that Veneer makes (RFC 9457).
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// fail answers with an error of our own: the one place that writes them. Like
+// every response it has the CORS fields of the client at hand, so that a
+// browser lets the page read what went wrong. It always reports true.
+func (x *exchange) fail(status int, reason cachestatus.Reason, detail string) bool {
+	x.note(reason)
+	x.decision.Result = ResultError
+	if x.started {
+		x.abort = true
+		return true
+	}
+	body, err := json.Marshal(problem{ProblemType(reason), http.StatusText(status), status, detail})
+	if err != nil {
+		body = nil // cannot be: strings and a number
+	}
+	h := x.w.Header()
+	h["Content-Type"] = []string{"application/problem+json"}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	h["Cache-Control"] = []string{"no-store"}
+	h["X-Content-Type-Options"] = []string{"nosniff"}
+	s := cachestatus.Status{Forward: x.decision.Forward, Detail: reason}
+	h["Cache-Status"] = []string{s.String()}
+	if x.route != nil {
+		x.route.CORS.Apply(h, x.r.Header, x.origin)
+	}
+	x.start(status)
+	if x.r.Method != http.MethodHead {
+		_, _ = x.w.Write(body)
+	}
+	return true
+}
+
+// upstreamError is what a RoundTripper's error may say about itself: the
+// status that the client gets, and one of the tokens of cachestatus.
+type upstreamError interface {
+	error
+	HTTPStatus() int
+	Token() string
+}
+
+// reasonsByToken finds a Reason by its token.
+var reasonsByToken = func() map[string]cachestatus.Reason {
+	m := make(map[string]cachestatus.Reason)
+	for _, r := range cachestatus.Reasons() {
+		m[r.String()] = r
+	}
+	return m
+}()

@@ -1,0 +1,161 @@
+package cache
+
+import (
+	"net/http"
+	"time"
+
+	"veneer/cache/cachestatus"
+	"veneer/cache/key"
+	"veneer/cache/rfc9111"
+)
+
+// Origin is what the route's CORS policy says of one request's Origin. It is
+// computed once a request: the key takes Bucket, deliver takes the rest.
+type Origin struct {
+	// Bucket is the origin part of the primary key: "" for a request without
+	// Origin, the Origin itself, or a word that no Origin can be ("other").
+	Bucket string
+	// Class belongs to the policy that made it; the engine only carries it.
+	Class uint8
+	// Capped: the Origin was let in by a rule that lets in many, so that the
+	// number of origins under one target URI must be bounded.
+	Capped bool
+	// Forward and ForwardRequest: the upstream may see the Origin, and the
+	// Access-Control-Request fields, of a GET or HEAD request.
+	Forward, ForwardRequest bool
+	// Full: a conditional request is answered in full, never with 304, because
+	// a 304 lets the browser go on using a response that it may no longer read.
+	Full bool
+	// NoStore: the Origin cannot be keyed; neither look up nor store.
+	NoStore bool
+	// Refuse: the policy answers requests from this Origin with 403.
+	Refuse bool
+}
+
+// CORS is a route's policy for cross-origin requests (Fetch, "CORS protocol").
+// The engine calls Decide once a request, Preflight for OPTIONS, Strip on every
+// upstream response before anything else looks at it, and Apply on every
+// response, errors too, right before the first byte. All methods are safe for
+// concurrent use.
+type CORS interface {
+	// Decide classifies the request's Origin lines.
+	Decide(method string, origin []string) Origin
+	// Preflight answers a CORS preflight and reports whether it did.
+	Preflight(w http.ResponseWriter, r *http.Request, o Origin) bool
+	// Strip removes the CORS fields of another authority from an upstream
+	// response. With safe, the request was a GET or HEAD, and what its Vary
+	// says of fields that the upstream never saw is removed too.
+	Strip(h http.Header, safe bool)
+	// Observe sees a stripped upstream response before it is stored, may mend
+	// it, and returns why it must not be stored, or None.
+	Observe(h http.Header, o Origin) cachestatus.Reason
+	// Apply adds the CORS fields for the client at hand. It may put slices
+	// into h that it shares between requests; their capacity is their length.
+	Apply(h, request http.Header, o Origin)
+}
+
+// Edits are changes that a route makes to a message's fields. Names are in
+// canonical form. Immutable.
+type Edits struct {
+	Set    map[string][]string
+	Remove []string
+}
+
+func (e *Edits) apply(h http.Header) {
+	for _, name := range e.Remove {
+		delete(h, name)
+	}
+	for name, v := range e.Set {
+		h[name] = v[:len(v):len(v)]
+	}
+}
+
+// Route is what the engine needs to know to serve the requests of one route.
+// It is compiled from configuration and immutable.
+type Route struct {
+	Name     string
+	Key      key.Spec
+	CORS     CORS // never nil
+	Upstream http.RoundTripper
+	Store    Store // nil: nothing is stored, looked up or collapsed
+
+	Policy           rfc9111.Policy
+	MaxObject        int64 // bytes of content; larger responses are not stored
+	Variants         int   // at most so many stored responses under one primary key
+	Origins          int   // at most so many capped origins under one target URI
+	IgnoreDirectives bool  // a client's cache directives are not honoured
+	NoCollapse       bool
+	// FetchTimeout bounds a fetch that is stored, from request to the end of
+	// the content. Zero: ten minutes.
+	FetchTimeout time.Duration
+
+	Request, Response Edits
+}
+
+// Router finds the route of a request. Host is in canonical form, path is the
+// escaped path. It is safe for concurrent use.
+type Router interface {
+	Lookup(host, path string) (*Route, bool)
+}
+
+// Plan is all that a reload replaces, as one value. Immutable once given to
+// the engine.
+type Plan struct {
+	Router Router
+	// Scheme returns the scheme that the client used, "http" or "https", which
+	// a trusted peer may have to say. Nil: what the connection says.
+	Scheme func(*http.Request) string
+	// Trusted reports whether the peer (host:port) may ask for debug fields.
+	Trusted func(remoteAddr string) bool
+	// BodyLimit bounds the content of a request in bytes; 0 means no bound.
+	BodyLimit int64
+}
+
+// Result is the outcome of a request in one word, the result label of
+// veneer_cache_requests_total.
+type Result uint8
+
+// The results.
+const (
+	ResultBypass Result = iota
+	ResultHit
+	ResultMiss
+	ResultStale
+	ResultRevalidated
+	ResultCollapsed
+	ResultError
+	ResultPreflight
+)
+
+var results = [...]string{"bypass", "hit", "miss", "stale", "revalidated", "collapsed", "error", "preflight"}
+
+// String returns the label's text.
+func (r Result) String() string {
+	if int(r) < len(results) {
+		return results[r]
+	}
+	return "unknown"
+}
+
+// Decision is what the engine did with one request and why: the input of
+// counters, span, log and explain.
+type Decision struct {
+	Route     *Route // nil when none matched
+	Result    Result
+	Status    int // of the response; 0 when the client left before there was one
+	Forward   cachestatus.Forward
+	Upstream  int // status of the upstream's response, 0 when there was none
+	Stored    bool
+	Collapsed bool
+	// Reason says why the response was not stored, or the stored response not
+	// reused; the first that applied.
+	Reason cachestatus.Reason
+	Start  time.Time
+	Took   time.Duration
+}
+
+// Recorder receives every Decision, once, after the response has ended. It
+// does not keep d or r. It is called on the request's own goroutine.
+type Recorder interface {
+	Record(r *http.Request, d *Decision)
+}

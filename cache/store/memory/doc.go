@@ -1,0 +1,43 @@
+// Package memory keeps Objects in this process's memory: the first tier.
+//
+// Three parts, each with one job:
+//
+//   - the index (shards of records, by target URI) is the truth: what is in it
+//     is stored, what is not is not. Every lookup compares the full key.
+//   - the policy (ristretto: TinyLFU admission, sampled LFU eviction) says who
+//     may stay. It is asked, never read.
+//   - the window is a first-in-first-out queue beside the policy, a fifth of
+//     the budget, for what the policy refuses. TinyLFU alone keeps new things
+//     out for as long as old ones are remembered; a cache of news would never
+//     warm up. What was hit in the window is offered to the policy again on
+//     its way out.
+//
+// # Locks
+//
+// There are two kinds, always taken in this order:
+//
+//	Store.mu    every writer: Put, Delete, Invalidate, Close. Guards the policy,
+//	            the window, the tags and every change of the index.
+//	shard.mu    what readers of one shard see. A writer holds it only while it
+//	            exchanges pointers, never while it talks to the policy.
+//
+// ristretto decides on a goroutine of its own and reports through callbacks,
+// so a writer queues its question and waits. One writer at a time makes that
+// pair a plain function call: the callbacks write into fields that the waiting
+// writer owns (the queue and the wait order the accesses), they take no lock,
+// and so they cannot deadlock with anybody. A lock for every shard would allow
+// several questions in the queue, but one goroutine answers them all; what
+// would be gained is a factor of two in stores a second, at a rate that no
+// upstream reaches, and what would be lost is that the budget is exact.
+//
+// A Get takes the read lock of one shard and nothing else, and allocates
+// nothing.
+//
+// # Budget
+//
+// The sum of Object.Cost over the index is Stats.Bytes; it equals what policy
+// and window hold together, and it never exceeds Config.Size, not for a
+// moment: what has to go leaves the index before the newcomer enters it.
+// Beside Size stand the policy's counters (below one per cent of it) and
+// Objects that readers still hold.
+package memory

@@ -1,0 +1,72 @@
+package memory
+
+import (
+	"iter"
+
+	"veneer/cache"
+)
+
+// Stats are a Store's figures at one moment. The counters run since New; the
+// rest is what is held now.
+type Stats struct {
+	Objects int
+	Bytes   int64 // by Object.Cost; at most Size
+	Window  int64 // of Bytes, those in the window
+	Size    int64 // Config.Size
+
+	Hits, Misses uint64 // Gets that returned an Object, and that returned none
+	Evictions    uint64 // Objects that made room for others
+	Rejections   uint64 // Puts that were not admitted
+}
+
+// Stats returns the Store's figures.
+func (s *Store) Stats() Stats {
+	s.mu.Lock()
+	st := Stats{
+		Objects: s.objects, Bytes: s.bytes, Window: s.admission.window.bytes, Size: s.size,
+		Evictions: s.evictions,
+	}
+	s.mu.Unlock()
+	st.Rejections = s.rejections.Load()
+	for i := range s.shards {
+		st.Hits += s.shards[i].hits.Load()
+		st.Misses += s.shards[i].misses.Load()
+	}
+	return st
+}
+
+// ByTag returns the stored Objects that have the tag, the newest first.
+func (s *Store) ByTag(tag string) []*cache.Object {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return objects(s.tags.entries(tag))
+}
+
+// All iterates over the stored Objects, in no order. Each shard is read at one
+// moment, the shards one after another; no lock is held while an Object is
+// with the caller, who may change the Store.
+func (s *Store) All() iter.Seq[*cache.Object] {
+	return func(yield func(*cache.Object) bool) {
+		var objs []*cache.Object
+		for i := range s.shards {
+			objs = s.shards[i].appendObjects(objs[:0])
+			for _, o := range objs {
+				if !yield(o) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// appendObjects appends the shard's Objects to dst.
+func (sh *shard) appendObjects(dst []*cache.Object) []*cache.Object {
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	for _, r := range sh.records {
+		for ; r != nil; r = r.next {
+			dst = append(dst, r.objs...)
+		}
+	}
+	return dst
+}

@@ -1,0 +1,72 @@
+package cache
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+
+	"veneer/cache/cachestatus"
+)
+
+// deliverUpgrade passes a connection that changed protocol (RFC 9110 §7.8,
+// WebSocket above all) through: bytes both ways until either side ends or the
+// Engine does.
+func (x *exchange) deliverUpgrade(res *http.Response) {
+	peer, ok := res.Body.(io.ReadWriteCloser)
+	if !ok {
+		res.Body.Close()
+		x.fail(http.StatusBadGateway, cachestatus.UpstreamProtocol, "The upstream changed protocol on a connection that cannot be taken over.")
+		return
+	}
+	defer peer.Close()
+	conn, rw, err := http.NewResponseController(x.w).Hijack()
+	if err != nil {
+		x.fail(http.StatusBadGateway, cachestatus.UpstreamProtocol, "This connection cannot change protocol.")
+		return
+	}
+	defer conn.Close()
+	x.started = true
+	x.decision.Status = res.StatusCode
+	if err := writeSwitch(rw.Writer, res); err != nil {
+		return
+	}
+	defer context.AfterFunc(x.e.ctx, func() { conn.Close(); peer.Close() })()
+	relay(conn, rw.Reader, peer)
+}
+
+// writeSwitch sends the 101 head as the upstream wrote it.
+func writeSwitch(w *bufio.Writer, res *http.Response) error {
+	head := &http.Response{
+		StatusCode: res.StatusCode, ProtoMajor: 1, ProtoMinor: 1, Header: res.Header,
+	}
+	if err := head.Write(w); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// relay copies both ways until both are done; a side that ends its half is
+// told on to the other where the connection can say so.
+func relay(conn net.Conn, fromClient io.Reader, peer io.ReadWriteCloser) {
+	var both sync.WaitGroup
+	both.Go(func() {
+		_, _ = io.Copy(peer, fromClient)
+		closeWrite(peer)
+	})
+	both.Go(func() {
+		_, _ = io.Copy(conn, peer)
+		closeWrite(conn)
+	})
+	both.Wait()
+}
+
+// closeWrite ends one direction, or all where that is all there is.
+func closeWrite(c io.Closer) {
+	if half, ok := c.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		return
+	}
+	c.Close()
+}

@@ -1,0 +1,104 @@
+package admin
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// guard decides who may ask. It is immutable.
+type guard struct {
+	token  [sha256.Size]byte // of the token: equal lengths to compare
+	wanted bool              // there is a token
+	listen string            // the host of the listen address as it was configured
+	cross  http.CrossOriginProtection
+}
+
+func newGuard(cfg Config, bound net.Addr) guard {
+	host, _, err := net.SplitHostPort(cfg.Address)
+	if err != nil {
+		host, _, _ = net.SplitHostPort(bound.String())
+	}
+	return guard{
+		token:  sha256.Sum256([]byte(cfg.Token)),
+		wanted: cfg.Token != "",
+		listen: strings.ToLower(host),
+	}
+}
+
+// checkToken refuses a token that no client could send (RFC 6750 §2.1 allows
+// less still, but tokens made by hand are common).
+func checkToken(token string) error {
+	for i := range len(token) {
+		if c := token[i]; c <= ' ' || c > '~' {
+			return errors.New("cannot use the admin token: it has a space, a control character or a byte beyond ASCII; make one with letters and digits")
+		}
+	}
+	return nil
+}
+
+var (
+	wrongHost   = &problem{"misdirected", http.StatusMisdirectedRequest, "the Host field names neither loopback nor the listen address; use one of them, or configure admin.token_file"}
+	noToken     = &problem{"token-required", http.StatusUnauthorized, "send Authorization: Bearer with the admin token"}
+	otherOrigin = &problem{"cross-origin", http.StatusForbidden, "another web origin may not change anything here"}
+)
+
+// refuse returns the problem of a request that may not be served, or nil.
+func (g *guard) refuse(r *http.Request) *problem {
+	if !g.wanted && !g.knowsHost(r.Host) {
+		return wrongHost
+	}
+	if err := g.cross.Check(r); err != nil {
+		return otherOrigin
+	}
+	if g.wanted && !public(r.URL.Path) && !g.authorized(r.Header["Authorization"]) {
+		return noToken
+	}
+	return nil
+}
+
+// public tells the paths that orchestrators probe.
+func public(path string) bool { return path == "/healthz" || path == "/readyz" }
+
+// authorized looks for the token in constant time. The scheme's name has no
+// case (RFC 9110 §11.1).
+func (g *guard) authorized(lines []string) bool {
+	if len(lines) != 1 {
+		return false
+	}
+	scheme, token, _ := strings.Cut(lines[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return false
+	}
+	sent := sha256.Sum256([]byte(strings.Trim(token, " ")))
+	return subtle.ConstantTimeCompare(sent[:], g.token[:]) == 1
+}
+
+// knowsHost tells whether a Host field names loopback or the listen address.
+// A name that an attacker controls can point to 127.0.0.1, an address cannot.
+func (g *guard) knowsHost(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	} else {
+		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	}
+	host = strings.ToLower(host)
+	if host == "" {
+		return false
+	}
+	if host == "localhost" || host == g.listen {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// loopback tells whether only this machine can connect to a bound address.
+func loopback(a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}

@@ -1,0 +1,252 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// conn is a client's connection as net/http sees it. It cuts a client that
+// takes no byte for the stall time, and knows when something last happened on
+// it.
+//
+// Deadlines are moved at coarse grain: a write sets one only when the one in
+// place is more than a quarter of the stall time old.
+type conn struct {
+	net.Conn
+	set   *connSet
+	stall time.Duration
+
+	state    atomic.Int32 // http.ConnState
+	last     atomic.Int64 // when bytes last passed, nanoseconds since set.start
+	armed    atomic.Int64 // when the write deadline was set, likewise; unarmed: not at all
+	external atomic.Bool  // net/http or crypto/tls have set a write deadline of their own
+
+	mu     sync.Mutex         // guards what follows
+	closed bool               // Close was called
+	cancel context.CancelFunc // ends the contexts of the connection's requests; nil before connContext
+}
+
+// unarmed is a time long enough ago for the next write to set a deadline.
+const unarmed = -1 << 62
+
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.last.Store(int64(time.Since(c.set.start)))
+	}
+	return n, err
+}
+
+// Write writes all of p, for as long as the client takes some of it within
+// every stall time.
+func (c *conn) Write(p []byte) (written int, err error) {
+	for {
+		c.arm()
+		n, err := c.Conn.Write(p[written:])
+		written += n
+		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.external.Load() {
+			return written, err
+		}
+		c.armed.Store(unarmed)
+	}
+}
+
+// arm moves the write deadline if it is old.
+func (c *conn) arm() {
+	now := time.Now()
+	since := int64(now.Sub(c.set.start))
+	c.last.Store(since)
+	if c.external.Load() || since-c.armed.Load() < int64(c.stall/4) {
+		return
+	}
+	c.armed.Store(since)
+	_ = c.Conn.SetWriteDeadline(now.Add(c.stall + c.stall/4)) // it fails on a closed connection, as the write will
+}
+
+// SetWriteDeadline is used by net/http and crypto/tls. Their deadline holds
+// until they take it back with the zero time; then the stall time does.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	if !t.IsZero() {
+		c.external.Store(true)
+		return c.Conn.SetWriteDeadline(t)
+	}
+	if c.external.Swap(false) {
+		c.armed.Store(unarmed)
+	}
+	return nil
+}
+
+func (c *conn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+// Close closes the connection, ends its context and frees its slot.
+func (c *conn) Close() error {
+	c.mu.Lock()
+	first := !c.closed
+	c.closed = true
+	cancel := c.cancel
+	c.mu.Unlock()
+	if !first {
+		return net.ErrClosed
+	}
+	err := c.Conn.Close()
+	if cancel != nil {
+		cancel()
+	}
+	c.set.remove(c)
+	return err
+}
+
+// CloseWrite lets net/http send a FIN before it closes, so that a client that
+// still sends can read the answer.
+func (c *conn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
+// end ends the contexts of the connection's requests.
+func (c *conn) end() {
+	c.mu.Lock()
+	cancel := c.cancel
+	c.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
+}
+
+// unwrap finds the conn below TLS; nil for a foreign connection.
+func unwrap(c net.Conn) *conn {
+	for {
+		switch v := c.(type) {
+		case *conn:
+			return v
+		case interface{ NetConn() net.Conn }:
+			c = v.NetConn()
+		default:
+			return nil
+		}
+	}
+}
+
+// connContext gives every connection a context of its own, so that an upgraded
+// one can be told to end.
+func (s *Server) connContext(ctx context.Context, nc net.Conn) context.Context {
+	c := unwrap(nc)
+	if c == nil {
+		return ctx
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	c.mu.Lock()
+	c.cancel = cancel
+	closed := c.closed
+	c.mu.Unlock()
+	if closed {
+		cancel()
+	}
+	return ctx
+}
+
+// connState follows net/http's view of a connection.
+func (s *Server) connState(nc net.Conn, state http.ConnState) {
+	c := unwrap(nc)
+	if c == nil {
+		return
+	}
+	c.state.Store(int32(state))
+	if state != http.StateHijacked {
+		return
+	}
+	select {
+	case <-s.stopping:
+		c.end()
+	default:
+	}
+}
+
+// connSet is the open connections.
+type connSet struct {
+	start time.Time
+	slots chan struct{} // one element an open connection
+
+	mu   sync.Mutex // guards open
+	open map[*conn]struct{}
+}
+
+func (s *connSet) init(limit int) {
+	s.start = time.Now()
+	s.slots = make(chan struct{}, limit)
+	s.open = make(map[*conn]struct{})
+}
+
+// add wraps a connection for which a slot was reserved.
+func (s *connSet) add(raw net.Conn, stall time.Duration) *conn {
+	c := &conn{Conn: raw, set: s, stall: stall}
+	c.armed.Store(unarmed)
+	c.last.Store(int64(time.Since(s.start)))
+	s.mu.Lock()
+	s.open[c] = struct{}{}
+	s.mu.Unlock()
+	return c
+}
+
+// remove forgets a closed connection and frees its slot. Close calls it once.
+func (s *connSet) remove(c *conn) {
+	s.mu.Lock()
+	delete(s.open, c)
+	s.mu.Unlock()
+	<-s.slots
+}
+
+// quiet is how long nothing must have happened on an idle connection before it
+// may be closed to make room: a request may be on its way.
+const quiet = time.Second
+
+// evictIdle closes the connection that has waited longest for its next
+// request, if there is one.
+func (s *connSet) evictIdle() {
+	var oldest *conn
+	before := int64(time.Since(s.start) - quiet)
+	for _, c := range s.snapshot() {
+		if last := c.last.Load(); last <= before && http.ConnState(c.state.Load()) == http.StateIdle {
+			oldest, before = c, last
+		}
+	}
+	if oldest != nil {
+		_ = oldest.Close()
+	}
+}
+
+// endUpgraded ends the contexts of upgraded connections.
+func (s *connSet) endUpgraded() {
+	for _, c := range s.snapshot() {
+		if http.ConnState(c.state.Load()) == http.StateHijacked {
+			c.end()
+		}
+	}
+}
+
+// closeAll closes every connection.
+func (s *connSet) closeAll() {
+	for _, c := range s.snapshot() {
+		_ = c.Close()
+	}
+}
+
+func (s *connSet) snapshot() []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*conn, 0, len(s.open))
+	for c := range s.open {
+		all = append(all, c)
+	}
+	return all
+}

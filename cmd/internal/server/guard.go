@@ -1,0 +1,75 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"veneer/cache/cachestatus"
+)
+
+// problem is an answer of the server's own, RFC 9457. Its type is stable.
+type problem struct {
+	reason cachestatus.Reason
+	status int
+	detail string
+}
+
+// problemType is the stable part of every problem's type (RFC 9457 §3.1.1).
+const problemType = "urn:veneer:problem:"
+
+var (
+	internalFault = &problem{cachestatus.Internal, http.StatusInternalServerError, "the request could not be handled"}
+	notReady      = &problem{cachestatus.Overload, http.StatusServiceUnavailable, "the server is not ready"}
+	tunnel        = &problem{cachestatus.NotImplemented, http.StatusNotImplemented, "CONNECT asks for a tunnel, and this is no forward proxy"}
+	badTarget     = &problem{cachestatus.BadRequest, http.StatusBadRequest, "the request target must be a path or an absolute http or https URI"}
+	badFragment   = &problem{cachestatus.BadRequest, http.StatusBadRequest, "the request target has a fragment"}
+	badUserinfo   = &problem{cachestatus.BadRequest, http.StatusBadRequest, "the request target has userinfo"}
+)
+
+// refuse returns the problem of a request that net/http accepts and no handler
+// should see; nil when there is none.
+func refuse(r *http.Request) *problem {
+	switch u := r.URL; {
+	case r.Method == http.MethodConnect:
+		return tunnel // RFC 9110 §9.3.6
+	case strings.IndexByte(r.RequestURI, '#') >= 0:
+		return badFragment // RFC 9112 §3.2; net/http makes it a part of the path
+	case u.User != nil:
+		return badUserinfo // RFC 9110 §4.2.4
+	case u.Opaque != "" || u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https":
+		return badTarget // RFC 9112 §3.2.2
+	case u.Path == "" && u.Host == "", u.Path != "" && u.Path[0] != '/':
+		return badTarget // RFC 9112 §3.2.1; "*" is for OPTIONS, which net/http answers
+	}
+	return nil
+}
+
+// write answers with the problem. On HTTP/1.1 the connection ends: a request
+// like this one may not be what the bytes behind it belong to.
+func (p *problem) write(w http.ResponseWriter, r *http.Request) {
+	text, _ := json.Marshal(struct {
+		Type   string `json:"type"`
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Detail string `json:"detail"`
+	}{problemType + p.reason.String(), http.StatusText(p.status), p.status, p.detail})
+	status := cachestatus.Status{Detail: p.reason}
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Length", strconv.Itoa(len(text)))
+	h.Set("Cache-Control", "no-store")
+	h.Set("Cache-Status", status.String())
+	h.Set("X-Content-Type-Options", "nosniff")
+	if r.ProtoMajor == 1 {
+		h.Set("Connection", "close")
+	}
+	w.WriteHeader(p.status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(text) // the client may be gone
+	}
+}
+
+// unavailable is the handler of a Server that was given none.
+func unavailable(w http.ResponseWriter, r *http.Request) { notReady.write(w, r) }

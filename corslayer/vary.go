@@ -1,0 +1,160 @@
+package corslayer
+
+import (
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// maxInterned bounds an interned table: what is in it comes from upstreams.
+const maxInterned = 256
+
+// interned remembers field values that were made once. Reads take no lock;
+// past its bound it remembers nothing more. The zero value is ready.
+type interned struct {
+	mu    sync.Mutex // serialises put
+	table atomic.Pointer[map[string][]string]
+}
+
+func (t *interned) get(key string) []string {
+	if m := t.table.Load(); m != nil {
+		return (*m)[key]
+	}
+	return nil
+}
+
+// getBytes is get without a string of key's own.
+func (t *interned) getBytes(key []byte) []string {
+	if m := t.table.Load(); m != nil {
+		return (*m)[string(key)]
+	}
+	return nil
+}
+
+// put remembers value under key, if there is room, and returns it as a field
+// value. It copies both: they may be parts of a larger text.
+func (t *interned) put(key, value string) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	line := one(strings.Clone(value))
+	old := t.table.Load()
+	if old == nil {
+		t.table.Store(&map[string][]string{strings.Clone(key): line})
+		return line
+	}
+	if known := (*old)[key]; known != nil {
+		return known
+	}
+	if len(*old) < maxInterned {
+		next := maps.Clone(*old)
+		next[strings.Clone(key)] = line
+		t.table.Store(&next)
+	}
+	return line
+}
+
+// mergeVary makes Vary one line that has all the names and add (nil: none),
+// each once without regard to case; * wins (case E2, RFC 9110 §12.5.5). A
+// policy always adds the same, so the lines alone are the key of what is
+// remembered.
+func (p *Policy) mergeVary(h http.Header, add []string) {
+	lines := h[fieldVary]
+	switch {
+	case len(lines) == 0:
+		if add != nil {
+			h[fieldVary] = add
+		}
+		return
+	case len(lines) == 1 && (add == nil || lines[0] == add[0]):
+		return
+	}
+	var room [512]byte
+	key := room[:0]
+	for i, line := range lines {
+		if i > 0 {
+			key = append(key, ',')
+		}
+		key = append(key, line...)
+	}
+	merged := p.varies.getBytes(key)
+	if merged == nil {
+		text := mergeNames(lines, add)
+		if len(key) > len(room) {
+			merged = one(text)
+		} else {
+			merged = p.varies.put(string(key), text)
+		}
+	}
+	h[fieldVary] = merged
+}
+
+// mergeNames keeps the order and the spelling of what came first.
+func mergeNames(lines, add []string) string {
+	var names []string
+	for _, group := range [2][]string{lines, add} {
+		for _, line := range group {
+			for name := range strings.SplitSeq(line, ",") {
+				name = strings.Trim(name, " \t")
+				if name == "*" {
+					return "*"
+				}
+				if name != "" && !hasFold(names, name) {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// hasName reports whether a list-valued field has the name, or *.
+func hasName(lines []string, name string) bool {
+	for _, line := range lines {
+		for n := range strings.SplitSeq(line, ",") {
+			if n = strings.Trim(n, " \t"); n == "*" || strings.EqualFold(n, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// StripVary removes from Vary what the upstream was not shown (case K3): the
+// fields of a preflight always, and Origin where no GET or HEAD of the route
+// shows it: in shared mode, under a policy that is * and in off mode.
+// Elsewhere Origin stays, also for requests that were forwarded without one:
+// the response of another bucket may differ, and caches behind Veneer must
+// know. It is for responses to GET and HEAD; in pass mode it does nothing.
+func (p *Policy) StripVary(h http.Header, shared bool) {
+	lines := h[fieldVary]
+	if p.mode == ModePass || len(lines) == 0 {
+		return
+	}
+	hidden := func(name string) bool {
+		switch {
+		case strings.EqualFold(name, fieldRequestMethod), strings.EqualFold(name, fieldRequestHeaders):
+			return true
+		}
+		return strings.EqualFold(name, fieldOrigin) && (shared || p.any || p.mode == ModeOff)
+	}
+	var keep []string
+	removed := false
+	for _, line := range lines {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.Trim(name, " \t"); hidden(name) {
+				removed = true
+			} else if name != "" {
+				keep = append(keep, name)
+			}
+		}
+	}
+	switch {
+	case !removed:
+	case len(keep) == 0:
+		delete(h, fieldVary)
+	default:
+		h[fieldVary] = one(strings.Join(keep, ", "))
+	}
+}
