@@ -131,7 +131,7 @@ func (x *exchange) published(out flight.Outcome[*fillHead], leader bool) bool {
 	switch {
 	case head.stale:
 		x.decision.Result = ResultStale
-		x.note(cachestatus.StaleServed)
+		x.decision.Reason = cachestatus.StaleServed
 		x.deliverStored(o, cachestatus.StaleServed)
 	case head.complete && head.upstream == 0:
 		// The leader's second look-up found it: somebody else's flight ended

@@ -16,8 +16,8 @@
 //
 // There are two kinds, always taken in this order:
 //
-//	Store.mu    every writer: Put, Delete, Invalidate, Close. Guards the policy,
-//	            the window, the tags and every change of the index.
+//	Store.mu    every writer: Put, Replace, Delete, the purges, Close. Guards
+//	            the policy, the window, the tags and every change of the index.
 //	shard.mu    what readers of one shard see. A writer holds it only while it
 //	            exchanges pointers, never while it talks to the policy.
 //
@@ -27,8 +27,8 @@
 // writer owns (the queue and the wait order the accesses), they take no lock,
 // and so they cannot deadlock with anybody. A lock for every shard would allow
 // several questions in the queue, but one goroutine answers them all; what
-// would be gained is a factor of two in stores a second, at a rate that no
-// upstream reaches, and what would be lost is that the budget is exact.
+// would be gained shows only at rates of storing that no upstream reaches, and
+// what would be lost is that the budget is exact.
 //
 // A Get takes the read lock of one shard and nothing else, and allocates
 // nothing.
@@ -38,6 +38,6 @@
 // The sum of Object.Cost over the index is Stats.Bytes; it equals what policy
 // and window hold together, and it never exceeds Config.Size, not for a
 // moment: what has to go leaves the index before the newcomer enters it.
-// Beside Size stand the policy's counters (below one per cent of it) and
-// Objects that readers still hold.
+// Beside Size stand the policy's counters (about one per cent of it), its
+// queue (256 KiB) and Objects that readers still hold.
 package memory

@@ -16,7 +16,7 @@ func tagged(i int, tags ...string) *cache.Object {
 	return cache.NewObject(cache.ObjectSpec{Key: uriKey(i), Status: 200, Tags: tags})
 }
 
-// keys returns the keys of objs, sorted when the order says nothing.
+// keys returns the keys of objs in their order.
 func keys(objs []*cache.Object) []string {
 	var all []string
 	for _, o := range objs {

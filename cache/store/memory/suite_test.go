@@ -54,71 +54,99 @@ type checked struct{ *Store }
 func (s checked) Check() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
-	expect := func(ok bool, format string, args ...any) {
-		if !ok {
-			errs = append(errs, fmt.Errorf(format, args...))
-		}
-	}
-	var objects, policies, windows, linked, tagged, groups int
-	var bytes, policyBytes, windowBytes int64
+	a := &audit{Store: s.Store}
 	for i := range s.shards {
 		sh := &s.shards[i]
 		for id, r := range sh.records {
 			for ; r != nil; r = r.next {
-				groups++
-				expect(r.id == id && len(r.objs) == len(r.entries) && len(r.objs) > 0, "record %q: id or variants", r.key)
-				for j, e := range r.entries {
-					objects++
-					bytes += e.obj.Cost()
-					tagged += len(e.tags)
-					expect(e.obj == r.objs[j] && e.rec == r && e.obj.Key() == r.key && e.cost == e.obj.Cost(), "record %q: entry %d", r.key, j)
-					switch e.place {
-					case inPolicy:
-						policies++
-						policyBytes += e.cost
-						got, _ := s.policy.cache.Get(e.id)
-						expect(got == e, "record %q: the policy holds another under its id", r.key)
-					case inWindow:
-						windows++
-						windowBytes += e.cost
-					default:
-						expect(false, "record %q: accounted nowhere", r.key)
-					}
-				}
+				a.record(id, r)
 			}
 		}
 		for hash, g := range sh.groups {
 			for ; g != nil; g = g.next {
-				n := 0
-				for r := g.newest; r != nil; r = r.older {
-					n++
-					groups--
-					expect(r.group == g && r.entries[0].obj.URI() == g.uri(), "group %q: record %q", g.uri(), r.key)
-				}
-				expect(g.hash == hash && n == g.n, "group %q: %d records, not %d", g.uri(), n, g.n)
+				a.group(hash, g)
 			}
 		}
 	}
-	w := &s.admission.window
+	a.sums()
+	return errors.Join(a.errs...)
+}
+
+// audit is what Check finds on its way.
+type audit struct {
+	*Store
+	errs []error
+
+	records, grouped, objects, policies, windows, tagged int
+	bytes, policyBytes, windowBytes                      int64
+}
+
+func (a *audit) expect(ok bool, format string, args ...any) {
+	if !ok {
+		a.errs = append(a.errs, fmt.Errorf(format, args...))
+	}
+}
+
+func (a *audit) record(id uint64, r *record) {
+	a.records++
+	a.expect(r.id == id && len(r.objs) == len(r.entries) && len(r.objs) > 0, "record %q: id or variants", r.key)
+	for i, e := range r.entries {
+		a.expect(e.obj == r.objs[i] && e.rec == r && e.obj.Key() == r.key && e.cost == e.obj.Cost(), "record %q: entry %d", r.key, i)
+		a.entry(e)
+	}
+}
+
+func (a *audit) entry(e *entry) {
+	a.objects++
+	a.bytes += e.obj.Cost()
+	a.tagged += len(e.tags)
+	switch e.place {
+	case inPolicy:
+		a.policies++
+		a.policyBytes += e.cost
+		got, _ := a.policy.cache.Get(e.id)
+		a.expect(got == e, "record %q: the policy holds another under its id", e.rec.key)
+	case inWindow:
+		a.windows++
+		a.windowBytes += e.cost
+	default:
+		a.expect(false, "record %q: accounted nowhere", e.rec.key)
+	}
+}
+
+func (a *audit) group(hash uint64, g *group) {
+	n := 0
+	for r := g.newest; r != nil; r = r.older {
+		n++
+		a.expect(r.group == g && r.entries[0].obj.URI() == g.uri(), "group %q: record %q", g.uri(), r.key)
+	}
+	a.grouped += n
+	a.expect(g.hash == hash && n == g.n, "group %q: %d records, not %d", g.uri(), n, g.n)
+}
+
+// sums compares what was found with what the Store keeps count of.
+func (a *audit) sums() {
+	w := &a.admission.window
+	linked, links, held := 0, 0, 0
 	for e := w.root.next; e != &w.root; e = e.next {
 		linked++
 	}
-	links := 0
-	for _, l := range s.tags {
+	for _, l := range a.tags {
 		for ; l != nil; l = l.next {
 			links++
 		}
 	}
-	held := 0
-	s.policy.cache.IterValues(func(*entry) bool { held++; return false })
-	used := s.policy.cache.MaxCost() - s.policy.cache.RemainingCost()
-	expect(groups == 0, "%d records are in no group", groups)
-	expect(objects == s.objects && bytes == s.bytes, "%d objects of %d bytes, and the sums say %d and %d", objects, bytes, s.objects, s.bytes)
-	expect(windows == linked && windowBytes == w.bytes && w.bytes <= w.size, "window: %d of %d bytes, linked %d, sum %d", windows, windowBytes, linked, w.bytes)
-	expect(policies == held && policyBytes == used && used <= s.policy.cache.MaxCost(), "policy: %d of %d bytes, and it holds %d of %d", policies, policyBytes, held, used)
-	expect(links == tagged, "%d tag links, not %d", links, tagged)
-	expect(bytes <= s.size, "%d bytes of %d", bytes, s.size)
-	expect(len(s.admission.losers) == 0, "%d losers are left", len(s.admission.losers))
-	return errors.Join(errs...)
+	c := a.policy.cache
+	c.IterValues(func(*entry) bool { held++; return false })
+	used := c.MaxCost() - c.RemainingCost()
+	a.expect(a.records == a.grouped, "%d records, %d in groups", a.records, a.grouped)
+	a.expect(a.objects == a.Store.objects && a.bytes == a.Store.bytes, "%d objects of %d bytes, and the sums say %d and %d",
+		a.objects, a.bytes, a.Store.objects, a.Store.bytes)
+	a.expect(a.windows == linked && a.windowBytes == w.bytes && w.bytes <= w.size, "window: %d of %d bytes, linked %d, sum %d",
+		a.windows, a.windowBytes, linked, w.bytes)
+	a.expect(a.policies == held && a.policyBytes == used && used <= c.MaxCost(), "policy: %d of %d bytes, and it holds %d of %d",
+		a.policies, a.policyBytes, held, used)
+	a.expect(links == a.tagged, "%d tag links, not %d", links, a.tagged)
+	a.expect(a.bytes <= a.size, "%d bytes of %d", a.bytes, a.size)
+	a.expect(len(a.admission.losers) == 0, "%d losers are left", len(a.admission.losers))
 }

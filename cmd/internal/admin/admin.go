@@ -169,7 +169,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		err := s.close(ctx)
-		<-failed
+		if accept := <-failed; !errors.Is(accept, http.ErrServerClosed) {
+			err = errors.Join(err, accept)
+		}
 		return err
 	case err := <-failed:
 		if !errors.Is(err, http.ErrServerClosed) {

@@ -94,7 +94,7 @@ func (g *guard) knowsHost(host string) bool {
 		return true
 	}
 	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
+	return err == nil && ip.Zone() == "" && ip.Unmap().IsLoopback()
 }
 
 // loopback tells whether only this machine can connect to a bound address.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,6 +46,11 @@ type listener struct {
 
 func (c *Config) checkListeners(r *report) {
 	var all []listener
+	const most = 64
+	if len(c.Server.HTTP) > most {
+		r.problem("server.http", "", fmt.Sprintf("has more than %d addresses", most), "an address without a host, such as :8080, which takes every interface")
+		return
+	}
 	add := func(field, text string) {
 		host, port, why, fix := parseAddress(text)
 		if why != "" {
@@ -63,11 +69,7 @@ func (c *Config) checkListeners(r *report) {
 		all = append(all, l)
 	}
 	for i, a := range c.Server.HTTP {
-		field := fmt.Sprintf("server.http[%d]", i)
-		if _, ok := r.where[field]; !ok {
-			field = "server.http"
-		}
-		add(field, a)
+		add(r.element("server.http", i), a)
 	}
 	if c.Server.HTTPS != nil {
 		add("server.https.address", c.Server.HTTPS.Address)
@@ -325,24 +327,35 @@ func validHost(s string) bool {
 }
 
 // matchHost brings the host of a route to the form that requests are compared
-// in: lower case, no port, no trailing dot.
+// in: lower case, no trailing dot, an IPv6 address in brackets. A port may
+// follow.
 func matchHost(s string) (host, why, fix string) {
 	if s == "" || s == "*" {
 		return "", "", ""
 	}
+	const example = "a name such as api.example.com or *.example.com"
+	if strings.Contains(s, "://") {
+		return "", "is a URL, and a host belongs here", example
+	}
 	lower := strings.ToLower(s)
-	if validHost(strings.TrimPrefix(lower, "*.")) || validIP(strings.Trim(lower, "[]")) {
+	name, port, err := net.SplitHostPort(lower)
+	if err != nil {
+		name = lower
+	} else if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || port[0] == '0' {
+		return "", "has a port that is not a number from 1 to 65535", "the host alone, which matches every port"
+	}
+	if validHost(strings.TrimPrefix(name, "*.")) {
 		return lower, "", ""
 	}
-	const example = "a name such as api.example.com or *.example.com"
-	name, _, err := net.SplitHostPort(lower)
+	if a, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil && a.Zone() == "" {
+		if a.Is6() && lower[0] != '[' {
+			return "", "is an IPv6 address, which stands in brackets in a URL", "[" + lower + "]"
+		}
+		return lower, "", ""
+	}
 	switch {
-	case strings.Contains(s, "://"):
-		return "", "is a URL, and a host belongs here", example
-	case err == nil && validHost(strings.TrimPrefix(name, "*.")):
-		return "", "has a port, and routes do not look at it", name
-	case strings.HasSuffix(lower, "."):
-		return "", "ends in a dot, which requests lose before they are matched", strings.TrimSuffix(lower, ".")
+	case strings.HasSuffix(name, ".") && name != ".":
+		return "", "ends in a dot, which requests lose before they are matched", strings.TrimSuffix(name, ".")
 	case strings.Contains(lower, "*"):
 		return "", "has a wildcard that is not the whole first label", example
 	}
@@ -353,8 +366,7 @@ func matchHost(s string) (host, why, fix string) {
 }
 
 // matchPath checks that the path of a route is one that a request can have
-// after it was made canonical; any other would match nothing. A * after the
-// last slash is taken as a habit of other proxies, and means nothing.
+// after it was made canonical; any other would match nothing.
 func matchPath(s string) (why, fix string) {
 	switch {
 	case s == "":
@@ -363,8 +375,10 @@ func matchPath(s string) (why, fix string) {
 		return "does not begin with a slash", quote("/" + s)
 	case strings.ContainsAny(s, "?#"):
 		return "has a query or a fragment, and routes look at the path alone", quote(s[:strings.IndexAny(s, "?#")])
-	case strings.Contains(strings.TrimSuffix(s, "/*"), "*"):
-		return "has a * that is not the whole end", "a path that ends in / matches everything below it"
+	case strings.Contains(strings.TrimSuffix(s, "*"), "*"):
+		return "has a * that is not at its end", "a path that ends in / or * matches everything below it"
+	case slices.ContainsFunc(strings.Split(s, "/"), func(seg string) bool { return seg == "." || seg == ".." }):
+		return "has a dot segment, which clients resolve before they send it", quote(path.Clean(s))
 	}
 	t, err := (&key.Query{}).Canonical("http", "h", s, "")
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"veneer/cache/key"
+	"veneer/cache/rfc9111"
 )
 
 // Config is a checked configuration with every default in place. It is built
@@ -87,8 +88,8 @@ const (
 // Route says what is done with the requests that one host and path match.
 type Route struct {
 	Name     string // host and path, for logs and labels; unique in a Config
-	Host     string // lower case; exact, *.example.com, or "" for any
-	Path     string // a prefix when it ends in "/", else exact
+	Host     string // lower case, perhaps with a port; exact, *.example.com, or "" for any
+	Path     string // escaped; a prefix when it ends in "/" or "*", else exact
 	Upstream string // the Name of an Upstream
 	CORS     RouteCORS
 	Cache    Cache
@@ -111,22 +112,12 @@ type Cache struct {
 	MaxObject            int64         // bytes of content; larger responses pass unstored
 	Variants             int           // most variants under one primary key
 	Origins              int           // most origins under one target URI
-	SetCookie            SetCookie
+	SetCookie            rfc9111.SetCookiePolicy
 	HonourRequest        bool          // request directives count (RFC 9111 §5.2.1)
 	Targets              []string      // targeted fields in order (RFC 9213), canonical, Surrogate-Control included when chosen
 	FetchTimeout         time.Duration // a whole fetch from the upstream, content included
 	Collapse             bool          // requests for one key wait for one fetch
 }
-
-// SetCookie is what becomes of a response with Set-Cookie (RFC 9111 §7.3).
-type SetCookie uint8
-
-// The values of routes[].cache.set_cookie.
-const (
-	SetCookieBypass SetCookie = iota // stored only when the response says that it may be shared
-	SetCookieStrip                   // stored without the cookie
-	SetCookieStore                   // stored with it
-)
 
 // Headers are the fields that a route changes.
 type Headers struct {

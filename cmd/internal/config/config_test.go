@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"veneer/cache/key"
+	"veneer/cache/rfc9111"
 	"veneer/corslayer"
 )
 
@@ -228,7 +229,7 @@ func TestGoodEvery(t *testing.T) {
 				Headers: []string{"X-Tenant", "Accept-Encoding"}, Cookies: []string{"lang"},
 			},
 			OriginSet: true, DefaultTTL: 36 * time.Hour, StaleWhileRevalidate: 30 * time.Second,
-			MaxObject: 10 << 20, Variants: 8, Origins: 9, SetCookie: SetCookieStrip,
+			MaxObject: 10 << 20, Variants: 8, Origins: 9, SetCookie: rfc9111.SetCookieStrip,
 			Targets: []string{"Edge-Cache-Control", "Surrogate-Control"}, FetchTimeout: 30 * time.Second,
 		},
 		Headers: Headers{

@@ -146,27 +146,30 @@ func (c *Config) checkPolicies(r *report) {
 			}
 			r.add(at, got, f.Why, f.Fix, f.Warning)
 		}
-		c.checkOwnOrigin(r, field+".origins", p)
 	}
+	c.checkOwnOrigins(r)
 }
 
-// checkOwnOrigin warns of an origin that all routes of the policy are served
+// checkOwnOrigins warns of an origin that all routes of a policy are served
 // under: there it needs no CORS. It may be meant, where pages come over http
 // or through another port.
-func (c *Config) checkOwnOrigin(r *report, field string, p *CORSPolicy) {
-	host := ""
+func (c *Config) checkOwnOrigins(r *report) {
+	hosts := map[string]string{} // by policy; "" when its routes differ or take any host
 	for i := range c.Routes {
-		switch rt := &c.Routes[i]; {
-		case rt.CORS.Policy != p.Name:
-		case rt.Host == "" || host != "" && !strings.EqualFold(host, rt.Host):
-			return
-		default:
-			host = strings.ToLower(rt.Host)
+		rt := &c.Routes[i]
+		host, seen := hosts[rt.CORS.Policy]
+		if own := strings.ToLower(rt.Host); !seen || host == own {
+			hosts[rt.CORS.Policy] = own
+		} else {
+			hosts[rt.CORS.Policy] = ""
 		}
 	}
-	for i, o := range p.Config.Origins {
-		if host != "" && o == "https://"+host {
-			r.warn(r.element(field, i), quote(o), fmt.Sprintf("every route with this policy is on %s, whose own pages need no CORS", host), "remove it")
+	for _, p := range c.CORS {
+		host := hosts[p.Name]
+		for i, o := range p.Config.Origins {
+			if host != "" && o == "https://"+host {
+				r.warn(r.element("cors."+p.Name+".origins", i), quote(o), fmt.Sprintf("every route with this policy is on %s, whose own pages need no CORS", host), "remove it")
+			}
 		}
 	}
 }

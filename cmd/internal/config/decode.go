@@ -155,7 +155,12 @@ func (r *reader) spend(path string, n int) bool {
 	}
 	if !r.tooMany {
 		r.tooMany = true
-		r.problem(path, "", fmt.Sprintf("the file has more than %d values, aliases counted", maxNodes), "use fewer aliases, or patterns in place of long lists")
+		pos, _ := r.find(path)
+		r.problems = append(r.problems, Problem{ // past the cap: it is why the rest is not read
+			File: r.file, Line: pos.line, Col: pos.col, Field: path,
+			Why: fmt.Sprintf("the file has more than %d values, aliases counted", maxNodes),
+			Fix: "use fewer aliases, or patterns in place of long lists",
+		})
 	}
 	return false
 }

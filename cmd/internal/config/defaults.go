@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"veneer/cache/key"
+	"veneer/cache/rfc9111"
 	"veneer/corslayer"
 )
 
@@ -76,7 +77,7 @@ func defaultCache() Cache {
 		MaxObject:     64 << 20,
 		Variants:      32,
 		Origins:       64,
-		SetCookie:     SetCookieBypass,
+		SetCookie:     rfc9111.SetCookieBypass,
 		HonourRequest: true,
 		Targets:       []string{"Veneer-Cache-Control", "Cdn-Cache-Control"},
 		FetchTimeout:  5 * time.Minute,

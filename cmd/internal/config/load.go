@@ -22,8 +22,8 @@ func Load(path string) (*Config, Problems) {
 			why = "there is no such file"
 		case errors.Is(err, os.ErrPermission):
 			why = "the file may not be read"
-		case errors.Is(err, errNotRegular):
-			why = errNotRegular.Error()
+		case errors.Is(err, errNotRegular), errors.Is(err, errTooLarge):
+			why += ": " + err.Error()
 		}
 		return nil, Problems{{File: path, Why: why, Fix: "the path of a configuration, for one veneer.yaml"}}
 	}
@@ -58,7 +58,10 @@ func parse(name string, src []byte, env func(string) (string, bool), readFile fu
 // maxSecret bounds a file that the configuration names, in bytes.
 const maxSecret = 256 << 10
 
-var errNotRegular = errors.New("it is not a regular file")
+var (
+	errNotRegular = errors.New("it is not a regular file")
+	errTooLarge   = errors.New("it is too large")
+)
 
 // readRegular reads a file that is one: a pipe or a device could keep a
 // reload waiting for ever. A file of more than limit bytes is an error.
@@ -77,7 +80,7 @@ func readRegular(path string, limit int64) ([]byte, error) {
 	defer func() { _ = f.Close() }() // opened for reading: nothing is lost
 	data, err := io.ReadAll(io.LimitReader(f, limit))
 	if err == nil && int64(len(data)) == limit {
-		return nil, fmt.Errorf("it is larger than %s", formatSize(limit-1))
+		return nil, fmt.Errorf("%w, more than %s", errTooLarge, formatSize(limit-1))
 	}
 	return data, err
 }

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"veneer/cache/key"
+	"veneer/cache/rfc9111"
 )
 
 // root reads the whole document into a new Config. What is wrong is reported
@@ -222,8 +223,8 @@ func (r *reader) cache(s *section, dst *Cache) {
 	s.size("max_object", &dst.MaxObject, 1, maxBytes)
 	s.count("variants", &dst.Variants, 1, maxVariants)
 	s.count("origins", &dst.Origins, 1, maxVariants)
-	choice(s, "set_cookie", &dst.SetCookie, option[SetCookie]{"bypass", SetCookieBypass},
-		option[SetCookie]{"strip", SetCookieStrip}, option[SetCookie]{"store", SetCookieStore})
+	choice(s, "set_cookie", &dst.SetCookie, option[rfc9111.SetCookiePolicy]{"bypass", rfc9111.SetCookieBypass},
+		option[rfc9111.SetCookiePolicy]{"strip", rfc9111.SetCookieStrip}, option[rfc9111.SetCookiePolicy]{"store", rfc9111.SetCookieStore})
 	choice(s, "request_directives", &dst.HonourRequest, option[bool]{"honour", true}, option[bool]{"ignore", false})
 	s.texts("targets", &dst.Targets)
 	var surrogate bool

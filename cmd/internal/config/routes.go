@@ -2,24 +2,27 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
 	"veneer/cache/key"
 	"veneer/corslayer"
+	"veneer/upstream/route"
 )
 
 func (c *Config) checkRoutes(r *report) {
 	if len(c.Routes) == 0 && r.clean("routes") {
 		r.problem("routes", "", "there is no route, so nothing would be served", "at least one, such as - { match: { path: / }, upstream: NAME }")
 	}
+	upstreams, policies := c.names()
 	for i := range c.Routes {
 		rt := &c.Routes[i]
 		field := fmt.Sprintf("routes[%d]", i)
 		c.checkMatch(r, field+".match", rt)
-		c.checkUpstreamName(r, field+".upstream", rt)
-		c.checkCORSName(r, field+".cors", rt)
+		checkUpstreamName(r, field+".upstream", rt, upstreams)
+		checkCORSName(r, field+".cors", rt, policies)
 		checkOriginMode(r, field+".cache.key.origin", rt)
 		c.checkCache(r, field+".cache", &rt.Cache)
 		checkChanges(r, field+".headers.request", &rt.Headers.Request, requestOwned)
@@ -47,32 +50,39 @@ func (c *Config) checkMatch(r *report, field string, rt *Route) {
 	}
 }
 
-func (c *Config) checkUpstreamName(r *report, field string, rt *Route) {
+// names returns the upstreams and policies by name; a file may have as many as
+// it has lines.
+func (c *Config) names() (map[string]*Upstream, map[string]*CORSPolicy) {
+	upstreams, policies := map[string]*Upstream{}, map[string]*CORSPolicy{}
+	for i := range c.Upstreams {
+		upstreams[c.Upstreams[i].Name] = &c.Upstreams[i]
+	}
+	for i := range c.CORS {
+		policies[c.CORS[i].Name] = &c.CORS[i]
+	}
+	return upstreams, policies
+}
+
+func checkUpstreamName(r *report, field string, rt *Route, upstreams map[string]*Upstream) {
 	switch {
 	case rt.Upstream == "" && r.clean(field):
 		r.problem(field, "", "is missing", "the name of one of the upstreams")
-	case rt.Upstream != "" && c.Upstream(rt.Upstream) == nil && !r.has("upstreams."+rt.Upstream):
-		names := make([]string, len(c.Upstreams))
-		for i := range c.Upstreams {
-			names[i] = c.Upstreams[i].Name
-		}
-		r.problem(field, quote(rt.Upstream), "no upstream has this name", oneOf(rt.Upstream, names, "define it under upstreams"))
+	case rt.Upstream != "" && upstreams[rt.Upstream] == nil && !r.has("upstreams."+rt.Upstream):
+		known := slices.Sorted(maps.Keys(upstreams))
+		r.problem(field, quote(rt.Upstream), "no upstream has this name", oneOf(rt.Upstream, known, "define it under upstreams"))
 	}
 }
 
-func (c *Config) checkCORSName(r *report, field string, rt *Route) {
-	if p := c.Policy(rt.CORS.Policy); p != nil {
+func checkCORSName(r *report, field string, rt *Route, policies map[string]*CORSPolicy) {
+	if p := policies[rt.CORS.Policy]; p != nil {
 		rt.CORS.Mode = p.Config.Mode
 		return
 	}
 	if rt.CORS.Policy == "" && rt.CORS.Mode != corslayer.ModeOwn || r.has("cors."+rt.CORS.Policy) {
 		return
 	}
-	names := []string{"pass", "off"}
-	for i := range c.CORS {
-		names = append(names, c.CORS[i].Name)
-	}
-	r.problem(field, quote(rt.CORS.Policy), "no CORS policy has this name", oneOf(rt.CORS.Policy, names, "define it under cors"))
+	known := append(slices.Sorted(maps.Keys(policies)), "pass", "off")
+	r.problem(field, quote(rt.CORS.Policy), "no CORS policy has this name", oneOf(rt.CORS.Policy, known, "define it under cors"))
 }
 
 // oneOf is the fix for a name that is not defined.
@@ -83,7 +93,6 @@ func oneOf(word string, names []string, otherwise string) string {
 	if len(names) == 0 || len(names) > 10 {
 		return otherwise
 	}
-	slices.Sort(names)
 	return "one of " + strings.Join(names, ", ") + ", or " + otherwise
 }
 
@@ -163,6 +172,7 @@ func names(r *report, field string, list []string, check func(string) (name, why
 		return nil
 	}
 	out := make([]string, 0, len(list))
+	seen := make(map[string]bool, len(list))
 	for i, n := range list {
 		at := r.element(field, i)
 		if n == "" && !r.clean(at) {
@@ -172,9 +182,10 @@ func names(r *report, field string, list []string, check func(string) (name, why
 		switch {
 		case why != "":
 			r.problem(at, quote(n), why, fix)
-		case slices.ContainsFunc(out, func(o string) bool { return strings.EqualFold(o, name) }):
+		case seen[name]:
 			r.warn(at, quote(n), "stands here twice", "remove one")
 		default:
+			seen[name] = true
 			out = append(out, name)
 		}
 	}
@@ -202,41 +213,40 @@ func (c *Config) checkUse(r *report) {
 	if !r.clean("routes") {
 		return
 	}
+	upstreams, policies := map[string]bool{}, map[string]bool{}
+	for i := range c.Routes {
+		upstreams[c.Routes[i].Upstream] = true
+		policies[c.Routes[i].CORS.Policy] = true
+	}
 	for i := range c.Upstreams {
-		name := c.Upstreams[i].Name
-		if !slices.ContainsFunc(c.Routes, func(rt Route) bool { return rt.Upstream == name }) {
+		if name := c.Upstreams[i].Name; !upstreams[name] {
 			r.warn("upstreams."+name, "", "no route uses this upstream", "name it in a route, or remove it")
 		}
 	}
 	for i := range c.CORS {
-		name := c.CORS[i].Name
-		if !slices.ContainsFunc(c.Routes, func(rt Route) bool { return rt.CORS.Policy == name }) {
+		if name := c.CORS[i].Name; !policies[name] {
 			r.warn("cors."+name, "", "no route uses this policy", "name it in a route, or remove it")
 		}
 	}
 }
 
-// witness is a host and path that the route matches.
-func (rt *Route) witness() string {
-	switch host, wild := strings.CutPrefix(rt.Host, "*."); {
-	case rt.Host == "":
-		return "www.example.com" + rt.Path
-	case wild:
-		return "www." + host + rt.Path
-	default:
-		return host + rt.Path
-	}
-}
-
-// checkConflicts refuses two routes that match the same requests.
+// checkConflicts refuses two routes that match the same requests, and shows
+// one that both match. What the table itself calls malformed and the checks
+// before did not is reported in its words.
 func (c *Config) checkConflicts(r *report) {
-	seen := map[string]int{}
+	var entries []route.Entry[int]
 	for i := range c.Routes {
-		name := c.Routes[i].Name
-		if j, dup := seen[name]; dup {
-			r.problem(fmt.Sprintf("routes[%d].match", i), "", fmt.Sprintf("routes[%d] matches the same requests, for one %s", j, c.Routes[i].witness()), "another host or path, or one route")
+		if rt := &c.Routes[i]; r.clean(fmt.Sprintf("routes[%d].match", i)) {
+			entries = append(entries, route.Entry[int]{Host: rt.Host, Path: rt.Path, Value: i})
+		}
+	}
+	_, conflicts := route.New(entries)
+	for _, f := range conflicts {
+		field := fmt.Sprintf("routes[%d].match", entries[f.Second].Value)
+		if f.First == f.Second {
+			r.problem(field, "", f.Problem, "")
 			continue
 		}
-		seen[name] = i
+		r.problem(field, "", fmt.Sprintf("routes[%d] matches the same requests, for one %s", entries[f.First].Value, f.Host+f.Path), "another host or path, or one route")
 	}
 }

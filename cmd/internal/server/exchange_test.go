@@ -236,7 +236,7 @@ func TestHTTP2SlowReader(t *testing.T) {
 			read, err = io.CopyN(io.Discard, res.Body, 128<<10)
 			n += read
 		}
-		if err != io.EOF || n != size {
+		if !errors.Is(err, io.EOF) || n != size {
 			t.Errorf("%d bytes, %v", n, err)
 		}
 	})

@@ -1,0 +1,148 @@
+package app
+
+import (
+	"log/slog"
+	"net/http"
+	"reflect"
+	"sync/atomic"
+
+	"veneer/cache"
+	"veneer/cache/cachestatus"
+	"veneer/cache/key"
+	"veneer/cmd/internal/config"
+	"veneer/corslayer"
+	"veneer/corslayer/origin"
+)
+
+// layer joins the engine with a route's CORS policy: it is a cache.CORS over a
+// corslayer.Policy and the route's origin mode. The engine carries what the
+// policy decided in a cache.Origin, and a layer makes the corslayer.Decision of
+// it again without allocating. Safe for concurrent use.
+type layer struct {
+	policy   *corslayer.Policy
+	mode     corslayer.Mode
+	shared   bool // key.origin: shared, one stored response for every origin
+	route    string
+	upstream *upstreamMarks
+	log      *slog.Logger
+
+	// What the layer was made of. A reload keeps the layer, its counters and
+	// what it has learned of the application, when that has not changed.
+	from layerSpec
+}
+
+// layerSpec is all that a layer depends on.
+type layerSpec struct {
+	route, upstream string
+	cors            config.RouteCORS
+	policy          corslayer.Config
+	origin          key.OriginMode
+}
+
+// upstreamMarks are what was said once about an upstream. They outlive a
+// reload, which would otherwise say it again.
+type upstreamMarks struct {
+	stripped atomic.Bool
+}
+
+func layerSpecOf(c *config.Config, rt *config.Route) layerSpec {
+	s := layerSpec{route: rt.Name, upstream: rt.Upstream, cors: rt.CORS, origin: rt.Cache.Key.Origin}
+	if p := c.Policy(rt.CORS.Policy); p != nil {
+		s.policy = p.Config
+	}
+	return s
+}
+
+func (s layerSpec) equal(o layerSpec) bool { return reflect.DeepEqual(s, o) }
+
+func newLayer(s layerSpec, p *corslayer.Policy, marks *upstreamMarks, log *slog.Logger) *layer {
+	return &layer{
+		policy: p, mode: p.Mode(), shared: s.origin == key.OriginShared,
+		route: s.route, upstream: marks, log: log, from: s,
+	}
+}
+
+// allowedBit is where cache.Origin.Class carries Decision.Allowed, beside the
+// origin.Class.
+const allowedBit = 1 << 7
+
+// decision makes the Decision that o was made of. What only the engine acts on
+// is not in it: the policy reads none of that again.
+func decision(o cache.Origin) corslayer.Decision {
+	return corslayer.Decision{
+		Class: origin.Class(o.Class &^ allowedBit), Bucket: o.Bucket, Allowed: o.Class&allowedBit != 0,
+		Capped: o.Capped, FullOnConditional: o.Full, BypassStore: o.NoStore, Refuse: o.Refuse,
+	}
+}
+
+// Decide implements cache.CORS.
+func (l *layer) Decide(method string, lines []string) cache.Origin {
+	d := l.policy.Decide(method, lines)
+	o := cache.Origin{
+		Bucket: d.Bucket, Class: uint8(d.Class), Capped: d.Capped,
+		Forward: d.ForwardOrigin, ForwardRequest: l.mode == corslayer.ModePass,
+		Full: d.FullOnConditional, NoStore: d.BypassStore, Refuse: d.Refuse,
+	}
+	if d.Allowed {
+		o.Class |= allowedBit
+	}
+	if l.shared && l.mode == corslayer.ModeOwn {
+		// One entry serves all, so there is nothing to bound, and the
+		// upstream of a GET or HEAD does not see what the key does not hold
+		// (cors.md K3).
+		o.Capped = false
+		if method == http.MethodGet || method == http.MethodHead {
+			o.Forward = false
+		}
+	}
+	return o
+}
+
+// Preflight implements cache.CORS.
+func (l *layer) Preflight(w http.ResponseWriter, r *http.Request, o cache.Origin) bool {
+	return l.policy.Preflight(w, r, decision(o))
+}
+
+// Strip implements cache.CORS. The policy counts, and the operator is told once
+// an upstream that two layers write CORS fields.
+func (l *layer) Strip(h http.Header, safe bool) {
+	if l.mode == corslayer.ModePass {
+		return
+	}
+	if n := l.policy.Strip(h); n > 0 && l.upstream.stripped.CompareAndSwap(false, true) {
+		l.log.Warn("the upstream sends CORS fields of its own, and Veneer removes them: there are two CORS layers; switch one off",
+			"route", l.route, "upstream", l.from.upstream, "lines", n)
+	}
+	if safe {
+		l.policy.StripVary(h, l.shared)
+	}
+}
+
+// Observe implements cache.CORS.
+func (l *layer) Observe(h http.Header, o cache.Origin) cachestatus.Reason {
+	if l.mode != corslayer.ModePass {
+		return cachestatus.None
+	}
+	v := l.policy.ObservePass(h, decision(o))
+	if v.FirstVaryAdded {
+		l.log.Warn("the application names the request's Origin without Vary: Origin, and Veneer adds it (cors vary_fix)", "route", l.route)
+	}
+	if v.FirstForeign {
+		l.log.Warn("the application names another origin than the request's in Access-Control-Allow-Origin; such responses are not stored", "route", l.route)
+	}
+	if v.FirstDuplicate {
+		l.log.Warn("the application sends Access-Control-Allow-Origin more than once; browsers refuse differing lines", "route", l.route)
+	}
+	switch {
+	case o.NoStore:
+		return cachestatus.BadOrigin
+	case v.Foreign:
+		return cachestatus.ForeignACAO
+	}
+	return cachestatus.None
+}
+
+// Apply implements cache.CORS.
+func (l *layer) Apply(h, request http.Header, o cache.Origin) {
+	l.policy.Apply(h, request, decision(o))
+}

@@ -1,0 +1,54 @@
+package app
+
+import (
+	"net/http"
+
+	"veneer/cache"
+	"veneer/cache/rfc9111"
+	"veneer/cmd/internal/config"
+)
+
+// compileRoute makes the engine's route of a configured one.
+func compileRoute(rt *config.Route, l *layer, up http.RoundTripper, store cache.Store, maxObject int64) *cache.Route {
+	c := &rt.Cache
+	r := &cache.Route{
+		Name: rt.Name, Key: c.Key, CORS: l, Upstream: up,
+		Policy: rfc9111.Policy{
+			Targets: c.Targets, DefaultTTL: c.DefaultTTL,
+			Grace: c.Grace, StaleWhileRevalidate: c.StaleWhileRevalidate,
+			SetCookie: setCookie(c.SetCookie),
+		},
+		// What the store would refuse is better passed on unstored from the
+		// start than collected first.
+		MaxObject: min(c.MaxObject, maxObject),
+		Variants:  c.Variants, Origins: c.Origins,
+		IgnoreDirectives: !c.HonourRequest, NoCollapse: !c.Collapse,
+		FetchTimeout: c.FetchTimeout,
+		Request:      edits(&rt.Headers.Request), Response: edits(&rt.Headers.Response),
+	}
+	if c.Enabled {
+		r.Store = store // else a nil interface, which the engine takes for `cache: off`
+	}
+	return r
+}
+
+func setCookie(s config.SetCookie) rfc9111.SetCookiePolicy {
+	switch s {
+	case config.SetCookieStrip:
+		return rfc9111.SetCookieStrip
+	case config.SetCookieStore:
+		return rfc9111.SetCookieStore
+	}
+	return rfc9111.SetCookieBypass
+}
+
+func edits(f *config.FieldChanges) cache.Edits {
+	e := cache.Edits{Remove: f.Remove}
+	if len(f.Set) > 0 {
+		e.Set = make(map[string][]string, len(f.Set))
+	}
+	for _, s := range f.Set {
+		e.Set[s.Name] = []string{s.Value.Reveal()}
+	}
+	return e
+}

@@ -1,0 +1,117 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+const expectedFile = "expected.txt"
+
+// TestPublicSuite is the gate.
+func TestPublicSuite(t *testing.T) {
+	f, err := os.Open(expectedFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	list, err := parseExpected(f)
+	if err != nil {
+		t.Fatalf("%s: %v", expectedFile, err)
+	}
+
+	s := findSuite(t)
+	addr := serveVeneer(t, s.serve(t))
+	raw, err := s.runAll(t.Context(), addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What only waits for a dependency is not run again: the dependency is.
+	s.confirm(t, addr, doubtful(s.cases, raw, list), raw)
+
+	results := judge(s.cases, raw)
+	t.Logf("http-cache-tests %s: %s\n%s", suiteVersion, summary(s.cases, results), table(s.cases, results))
+	if wrong := complaints(s.cases, results, list); len(wrong) > 0 {
+		t.Errorf("%d tests are not as %s has them:\n%s", len(wrong), expectedFile, strings.Join(wrong, "\n"))
+	}
+}
+
+// TestHarness runs two tests without a cache in between: what needs one has to
+// fail, or the gate above would prove nothing.
+func TestHarness(t *testing.T) {
+	s := findSuite(t)
+	addr := s.serve(t)
+	for id, want := range map[string]result{
+		"freshness-none":    {},
+		"freshness-max-age": {Class: "Assertion", Message: "Response 2 does not come from cache"},
+	} {
+		got, talk, err := s.runOne(t.Context(), addr, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != want {
+			t.Errorf("%s: got %v, want %v\n%s", id, got, want, talk)
+		}
+	}
+}
+
+// configuration is one route to the suite. Set-Cookie is stored and
+// Surrogate-Control read because the suite tests that; neither is a default.
+const configuration = `
+server: { http: "%s" }
+upstreams:
+  suite: { servers: ["http://%s"] }
+routes:
+  - match: { path: / }
+    upstream: suite
+    cors: off
+    cache: { set_cookie: store, surrogate_control: true }
+store:
+  memory: { size: 64MiB }
+`
+
+// program returns the path of the program: a fresh build, or the one that
+// VENEER_BINARY names.
+func program(t *testing.T) string {
+	t.Helper()
+	if file := os.Getenv("VENEER_BINARY"); file != "" {
+		return file
+	}
+	file := filepath.Join(t.TempDir(), "veneer")
+	if runtime.GOOS == "windows" {
+		file += ".exe"
+	}
+	if _, err := run(exec.CommandContext(t.Context(), "go", "build", "-o", file, "veneer/cmd/veneer")); err != nil {
+		t.Fatalf("cannot build the program: %v", err)
+	}
+	return file
+}
+
+// serveVeneer starts the program in front of upstream, and returns its
+// address.
+func serveVeneer(t *testing.T, upstream string) string {
+	t.Helper()
+	binary, file := program(t), filepath.Join(t.TempDir(), "veneer.yaml")
+	// Between choosing a free port and listening on it somebody may take it.
+	const attempts = 3
+	var err error
+	for range attempts {
+		addr := freeAddress(t)
+		if err := os.WriteFile(file, fmt.Appendf(nil, configuration, addr, upstream), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), binary, "serve", "-c", file)
+		cmd.Env = environment()
+		p := start(t, "veneer", cmd)
+		if err = p.await(t.Context(), func() bool { return accepts(addr) }); err == nil {
+			return addr
+		}
+	}
+	t.Fatal(err)
+	return ""
+}
