@@ -304,13 +304,13 @@ func TestStaleWhileRevalidate(t *testing.T) {
 		if n > 1 {
 			after(time.Second)
 		}
-		w.Header().Set("Cache-Control", "max-age=1, stale-while-revalidate=60")
+		w.Header().Set("Cache-Control", "max-age=5, stale-while-revalidate=60")
 		w.Header().Set("Vary", "X-Lang")
 		fmt.Fprintf(w, "version %d for %s", n, r.Header.Get("X-Lang"))
 	}, func(x *tier) {
 		x.get("/", "X-Lang: de")
 		synctest.Wait()
-		after(2 * time.Second)
+		after(6 * time.Second)
 		answers, took := x.wave(10, "/", "X-Lang: de")
 		for _, a := range answers {
 			wantBody(t, a, "version 1 for de")
