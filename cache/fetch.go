@@ -284,7 +284,13 @@ func ofRequest(r cachestatus.Reason) bool {
 // staleAllowed reports whether the stored response may stand in for a failed
 // upstream (RFC 5861 §4).
 func (j *fill) staleAllowed() bool {
-	return j.object != nil && rfc9111.StaleOnError(&j.object.Meta, j.directives, j.e.now())
+	return standsIn(j.object, j.directives, j.e.now())
+}
+
+// standsIn reports whether o may answer because the upstream failed. A stored
+// error is no better than a new one.
+func standsIn(o *Object, q rfc9111.RequestDirectives, now time.Time) bool {
+	return o != nil && !rfc9111.ErrorStatus(o.Status) && rfc9111.StaleOnError(&o.Meta, q, now)
 }
 
 func (j *fill) publishStale(ctx context.Context, status int) {

@@ -31,9 +31,13 @@ func (x *exchange) fillStep() {
 		if x.joinFlight() {
 			return
 		}
+		names := x.names
 		x.lookupStep()
 		if x.reuseStep() {
 			return
+		}
+		if x.object == nil && x.names == nil {
+			x.names = names // the other variant is not stored yet
 		}
 	}
 	x.forward()
@@ -124,6 +128,7 @@ func (x *exchange) published(out flight.Outcome[*fillHead], leader bool) bool {
 	defer out.Body.Close()
 	o := head.object
 	if !leader && !o.Selecting.Matches(&x.seen) {
+		x.names = o.Selecting.Names
 		return false
 	}
 	x.decision.Collapsed = !leader

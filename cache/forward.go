@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 
 	"veneer/cache/cachestatus"
 	"veneer/cache/key"
@@ -122,7 +123,7 @@ func (x *exchange) learnFromHead(res *http.Response) {
 // deliverStale answers with the stored response because the upstream failed,
 // if that is allowed (RFC 5861 §4).
 func (x *exchange) deliverStale() bool {
-	if x.object == nil || !rfc9111.StaleOnError(&x.object.Meta, x.directives, x.now) {
+	if !standsIn(x.object, x.directives, x.now) {
 		return false
 	}
 	x.decision.Result = ResultStale
@@ -142,7 +143,10 @@ func (x *exchange) upstreamFailed(err error) {
 	case errors.As(err, &tooLarge):
 		x.fail(http.StatusRequestEntityTooLarge, cachestatus.BodyTooLarge, "The request content is larger than this server takes.")
 	case x.deliverStale():
-	case errors.As(err, &known):
+	case !errors.As(err, &known) && errors.Is(err, os.ErrDeadlineExceeded):
+		x.w.Header()["Connection"] = []string{"close"}
+		x.fail(http.StatusRequestTimeout, cachestatus.RequestTimeout, "The request content did not arrive in time.")
+	case known != nil:
 		reason, ok := reasonsByToken[known.Token()]
 		if !ok {
 			reason = cachestatus.UpstreamUnreachable

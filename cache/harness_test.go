@@ -64,7 +64,7 @@ type tier struct {
 	upstream *pipes
 	front    *pipes
 	client   *http.Client
-	start    time.Time
+	stop     func()
 
 	mu   sync.Mutex // guards seen and log
 	seen []*http.Request
@@ -105,7 +105,7 @@ func run(t *testing.T, upstream http.HandlerFunc, f func(*tier), edit ...func(*c
 }
 
 func newTier(t *testing.T, upstream http.HandlerFunc, edit ...func(*cache.Route)) *tier {
-	x := &tier{t: t, upstream: newPipes(), front: newPipes(), start: time.Now()}
+	x := &tier{t: t, upstream: newPipes(), front: newPipes()}
 	store, err := memory.New(memory.Config{Size: 64 << 20, MaxObject: 32 << 20})
 	if err != nil {
 		t.Fatal(err)
@@ -135,16 +135,18 @@ func newTier(t *testing.T, upstream http.HandlerFunc, edit ...func(*cache.Route)
 	go front.Serve(x.front)
 	clients := &http.Transport{DialContext: x.front.dial, DisableCompression: true}
 	x.client = &http.Client{Transport: clients, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	t.Cleanup(func() {
+	x.stop = func() {
 		clients.CloseIdleConnections()
 		front.Close()
 		transport.CloseIdleConnections()
 		back.Close()
-	})
+		after(time.Second) // net/http lingers on connections that it closes
+	}
 	return x
 }
 
 func (x *tier) close() {
+	x.stop()
 	if err := x.engine.Close(context.Background()); err != nil {
 		x.t.Errorf("close: %v", err)
 	}

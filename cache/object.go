@@ -163,7 +163,7 @@ func (o *Object) Header() http.Header {
 
 // overhead is what an Object costs beside its bytes: the Object itself, the
 // index entry, the policy's entry, and the fields that a hit prepares.
-const overhead = 400
+const overhead = 800
 
 // Cost is the memory that the Object takes, in bytes, its index entry
 // included. It never changes.

@@ -61,6 +61,7 @@ const (
 	BadRequest
 	OriginRefused
 	BodyTooLarge
+	RequestTimeout
 	UpstreamUnreachable
 	UpstreamTimeout
 	UpstreamProtocol
@@ -126,6 +127,7 @@ var entries = [reasonCount]entry{
 	BadRequest:          {"bad-request", "RFC 9110 §15.5.1", "the request is malformed"},
 	OriginRefused:       {"origin-refused", "policy", "the route's policy refuses requests from this origin"},
 	BodyTooLarge:        {"body-too-large", "RFC 9110 §15.5.14", "the request content is larger than the limit"},
+	RequestTimeout:      {"request-timeout", "RFC 9110 §15.5.9", "the request content did not arrive in time"},
 	UpstreamUnreachable: {"upstream-unreachable", "RFC 9110 §15.6.3", "the upstream cannot be reached"},
 	UpstreamTimeout:     {"upstream-timeout", "RFC 9110 §15.6.5", "the upstream did not answer in time"},
 	UpstreamProtocol:    {"upstream-protocol", "RFC 9110 §15.6.3", "the upstream's response is not valid HTTP"},

@@ -3,6 +3,7 @@
 package rfc9111
 
 import (
+	"math"
 	"net/http"
 	"runtime"
 	"strings"
@@ -77,15 +78,21 @@ func TestHostileFieldsAreCheap(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			const runs = 10
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			for range runs {
-				c.run()
+			// The counters are the process's: what the runtime allocates
+			// beside the calls is noise, so the least of several counts.
+			const rounds, runs = 5, 10
+			got := uint64(math.MaxUint64)
+			for range rounds {
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				for range runs {
+					c.run()
+				}
+				runtime.ReadMemStats(&after)
+				got = min(got, (after.TotalAlloc-before.TotalAlloc)/runs)
 			}
-			runtime.ReadMemStats(&after)
 			// The literal map of the case itself is some 400 bytes.
-			if got := (after.TotalAlloc - before.TotalAlloc) / runs; got > c.bytes+512 {
+			if got > c.bytes+512 {
 				t.Errorf("%d bytes a call, want at most %d", got, c.bytes)
 			}
 		})

@@ -38,7 +38,11 @@ var unreadable = Directives{NoStore: true}
 // be read counts as stale, and where it may hide a prohibition as no-store.
 func ParseResponse(h http.Header, targets []string) Directives {
 	for _, name := range targets {
-		if d, ok := parseTargeted(h.Values(name)); ok {
+		parse := parseTargeted
+		if name == surrogateControl {
+			parse = parseSurrogate
+		}
+		if d, ok := parse(h.Values(name)); ok {
 			d.Target = name
 			return d
 		}
@@ -47,16 +51,23 @@ func ParseResponse(h http.Header, targets []string) Directives {
 	if len(lines) == 0 {
 		return Directives{}
 	}
+	d, _ := parseList(lines)
+	return d
+}
+
+// parseList reads the lines of Cache-Control, or of a field with its syntax.
+// It reports whether they say anything.
+func parseList(lines []string) (d Directives, said bool) {
 	text, ok := canonical(lines, responseGrammar, maxResponseField)
 	if !ok {
-		return unreadable
+		return unreadable, true
 	}
 	if text == "" {
-		return Directives{}
+		return Directives{}, false
 	}
 	cd, err := cacheobject.ParseResponseCacheControl(text)
 	if err != nil {
-		return unreadable
+		return unreadable, true
 	}
 	return Directives{
 		NoStore:              cd.NoStore,
@@ -74,7 +85,7 @@ func ParseResponse(h http.Header, targets []string) Directives {
 		StaleIfError:         fromLibrary(cd.StaleIfError),
 		NoCacheFields:        names(cd.NoCache),
 		PrivateFields:        names(cd.Private),
-	}
+	}, true
 }
 
 // fromLibrary turns cachecontrol's delta-seconds, where -1 is absent, into ours.

@@ -29,6 +29,8 @@ type layer struct {
 	// What the layer was made of. A reload keeps the layer, its counters and
 	// what it has learned of the application, when that has not changed.
 	from layerSpec
+
+	unregister func() // of its counters; set when a plan with it is adopted
 }
 
 // layerSpec is all that a layer depends on.

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net/http"
 	"sync/atomic"
-	"time"
 
 	"veneer/cache"
 	"veneer/cache/cachestatus"
@@ -67,19 +66,4 @@ func notStored(d *cache.Decision) cachestatus.Reason {
 		return cachestatus.None
 	}
 	return d.Reason
-}
-
-// timed measures how long an upstream takes to answer, from the request to the
-// head of the response.
-type timed struct {
-	next http.RoundTripper
-	took *telemetry.Histogram
-}
-
-// RoundTrip implements http.RoundTripper.
-func (t *timed) RoundTrip(r *http.Request) (*http.Response, error) {
-	start := time.Now()
-	res, err := t.next.RoundTrip(r)
-	t.took.Observe(time.Since(start))
-	return res, err
 }

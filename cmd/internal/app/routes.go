@@ -16,7 +16,7 @@ func compileRoute(rt *config.Route, l *layer, up http.RoundTripper, store cache.
 		Policy: rfc9111.Policy{
 			Targets: c.Targets, DefaultTTL: c.DefaultTTL,
 			Grace: c.Grace, StaleWhileRevalidate: c.StaleWhileRevalidate,
-			SetCookie: setCookie(c.SetCookie),
+			SetCookie: c.SetCookie,
 		},
 		// What the store would refuse is better passed on unstored from the
 		// start than collected first.
@@ -30,16 +30,6 @@ func compileRoute(rt *config.Route, l *layer, up http.RoundTripper, store cache.
 		r.Store = store // else a nil interface, which the engine takes for `cache: off`
 	}
 	return r
-}
-
-func setCookie(s config.SetCookie) rfc9111.SetCookiePolicy {
-	switch s {
-	case config.SetCookieStrip:
-		return rfc9111.SetCookieStrip
-	case config.SetCookieStore:
-		return rfc9111.SetCookieStore
-	}
-	return rfc9111.SetCookieBypass
 }
 
 func edits(f *config.FieldChanges) cache.Edits {

@@ -210,15 +210,9 @@ func TestGoodSample(t *testing.T) {
 	}
 }
 
-func TestGoodEvery(t *testing.T) {
-	got := good(t, "every.yaml")
-	off := -time.Second
-	app := Upstream{
-		Name: "app", Servers: []*url.URL{serverURL("http://127.0.0.1:3000/base"), serverURL("https://app.internal:8443")},
-		Balance: Random, MaxFails: 7, FailTimeout: 3 * time.Second,
-		ConnectTimeout: 250 * time.Millisecond, ResponseTimeout: time.Hour, Host: "app.internal:8443",
-	}
-	all := Route{
+// everyRoute is the first route of every.yaml.
+func everyRoute() Route {
+	return Route{
 		Name: "*.example.com/caf%C3%A9/", Host: "*.example.com", Path: "/caf%C3%A9/", Upstream: "app",
 		CORS: RouteCORS{Mode: corslayer.ModeOwn, Policy: "all"},
 		Cache: Cache{
@@ -240,6 +234,17 @@ func TestGoodEvery(t *testing.T) {
 			Response: FieldChanges{Set: []FieldSet{{"X-Frame-Options", "DENY"}}, Remove: []string{"Server", "X-Powered-By"}},
 		},
 	}
+}
+
+func TestGoodEvery(t *testing.T) {
+	got := good(t, "every.yaml")
+	off := -time.Second
+	app := Upstream{
+		Name: "app", Servers: []*url.URL{serverURL("http://127.0.0.1:3000/base"), serverURL("https://app.internal:8443")},
+		Balance: Random, MaxFails: 7, FailTimeout: 3 * time.Second,
+		ConnectTimeout: 250 * time.Millisecond, ResponseTimeout: time.Hour, Host: "app.internal:8443",
+	}
+	all := everyRoute()
 	legacy, none, pass := NewRoute("", "/legacy/", "app"), NewRoute("", "/off/", "app"), NewRoute("", "/pass", "app")
 	legacy.Name, none.Name, pass.Name = "*/legacy/", "*/off/", "*/pass"
 	legacy.CORS.Policy, legacy.Cache.Key.Origin = "legacy", key.OriginExact

@@ -229,7 +229,7 @@ func (v value) emptyText() (string, bool) {
 	}
 	if s != v.node.Value {
 		pos := v.r.where[v.path]
-		pos.expanded = s
+		pos.text, pos.expanded = s, true
 		v.r.where[v.path] = pos
 	}
 	return s, true
@@ -279,7 +279,7 @@ func (v value) duration(lo, hi time.Duration) (time.Duration, bool) {
 	d, err := parseDuration(s)
 	if err != nil {
 		fix := "a number with a unit (ms, s, m, h, d), such as 30s or 1h30m"
-		if n, e := strconv.ParseUint(s, 10, 31); e == nil && v.r.where[v.path].expanded == "" {
+		if n, e := strconv.ParseUint(s, 10, 31); e == nil && !v.r.where[v.path].expanded {
 			fix = fmt.Sprintf("%ds, if seconds are meant (units: ms, s, m, h, d)", n)
 		}
 		v.problem(err.Error(), fix)
@@ -301,7 +301,7 @@ func (v value) size(lo, hi int64) (int64, bool) {
 	n, err := parseSize(s)
 	if err != nil {
 		fix := "a whole number with a unit (B, KiB, MiB, GiB), such as 512MiB"
-		if n, e := strconv.ParseUint(s, 10, 63); e == nil && v.r.where[v.path].expanded == "" {
+		if n, e := strconv.ParseUint(s, 10, 63); e == nil && !v.r.where[v.path].expanded {
 			fix = fmt.Sprintf("%dB, if bytes are meant (units: B, KiB, MiB, GiB)", n)
 		}
 		v.problem(err.Error(), fix)

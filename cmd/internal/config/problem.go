@@ -108,7 +108,8 @@ const maxProblems = 500
 type position struct {
 	line, col int
 	raw       string // the scalar before expansion
-	expanded  string // the scalar after expansion, when that differs
+	text      string // the scalar after expansion, when that differs
+	expanded  bool   // it does
 	scalar    bool
 	hidden    bool // raw may be a credential
 }
@@ -154,11 +155,11 @@ func (r *report) add(path, got, why, fix string, warning bool) {
 	case exact && pos.scalar:
 		got = quote(pos.raw)
 	}
-	if exact && pos.expanded != "" {
-		if tells(why, pos.expanded) {
+	if exact && pos.expanded {
+		if tells(why, pos.text) {
 			why = "does not belong here"
 		}
-		if tells(fix, pos.expanded) {
+		if tells(fix, pos.text) {
 			fix = "another value for the variable"
 		}
 		why += " (after expansion, which is not shown)"

@@ -254,7 +254,7 @@ func choice[T any](s *section, name string, dst *T, options ...option[T]) bool {
 		}
 	}
 	fix := nearest(t, words)
-	if fix == "" || s.r.where[v.path].expanded != "" {
+	if fix == "" || s.r.where[v.path].expanded {
 		fix = "one of " + strings.Join(words, ", ")
 	}
 	v.problem("is not one of the words known here", fix)

@@ -61,7 +61,8 @@ func TestHarness(t *testing.T) {
 }
 
 // configuration is one route to the suite. Set-Cookie is stored and
-// Surrogate-Control read because the suite tests that; neither is a default.
+// Surrogate-Control read, and said to be, because the suite tests that; none
+// of it is a default.
 const configuration = `
 server: { http: "%s" }
 upstreams:
@@ -71,6 +72,7 @@ routes:
     upstream: suite
     cors: off
     cache: { set_cookie: store, surrogate_control: true }
+    headers: { request: { set: { Surrogate-Capability: 'veneer="Surrogate/1.0"' } } }
 store:
   memory: { size: 64MiB }
 `

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ type process struct {
 // stopPatience killed. Only this very process is ever touched.
 func start(t *testing.T, name string, cmd *exec.Cmd) *process {
 	t.Helper()
-	p := &process{name: name, out: newOutput(), done: make(chan struct{})}
+	p := &process{name: name, out: new(output), done: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.out, p.out
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("cannot start %s: %v", name, err)
@@ -62,7 +63,7 @@ func (p *process) await(ctx context.Context, ready func() bool) error {
 	for !ready() {
 		select {
 		case <-p.done:
-			return fmt.Errorf("%s ended (%w):\n%s", p.name, cmpErr(p.err), p.out)
+			return fmt.Errorf("%s ended (%w):\n%s", p.name, cmp.Or(p.err, errEndedWell), p.out)
 		case <-ctx.Done():
 			return fmt.Errorf("%s is not ready (%w):\n%s", p.name, ctx.Err(), p.out)
 		case <-again.C:
@@ -72,13 +73,6 @@ func (p *process) await(ctx context.Context, ready func() bool) error {
 }
 
 var errEndedWell = errors.New("exit status 0")
-
-func cmpErr(err error) error {
-	if err == nil {
-		return errEndedWell
-	}
-	return err
-}
 
 // accepts reports whether somebody listens on addr.
 func accepts(addr string) bool {
@@ -105,12 +99,10 @@ func freeAddress(t *testing.T) string {
 // safe for concurrent use.
 type output struct {
 	mu         sync.Mutex // guards the two
-	head, tail []byte
+	head, tail []byte     // the tail is cut when it is twice as long as it need be
 }
 
 const outputKept = 32 << 10 // bytes of each end
-
-func newOutput() *output { return &output{} }
 
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
@@ -141,7 +133,7 @@ func (o *output) String() string {
 // output.
 func run(cmd *exec.Cmd) (string, error) {
 	var stdout bytes.Buffer
-	stderr := newOutput()
+	stderr := new(output)
 	cmd.Stdout, cmd.Stderr = &stdout, stderr
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("%s: %w\n%s%s", strings.Join(cmd.Args, " "), err, stdout.String(), stderr)

@@ -3,13 +3,12 @@ package conformance
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"sync"
 	"testing"
 	"time"
-
-	"os/exec"
 )
 
 // suiteVersion is the edition of the suite that expected.txt is about.

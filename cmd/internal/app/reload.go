@@ -1,0 +1,69 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"veneer/cmd/internal/config"
+)
+
+// Reload replaces the configuration by cfg as one: requests that begin
+// afterwards see all of it, the others none. It keeps the cache, the open
+// connections, and the pools of upstreams that have not changed with their
+// health. TLS certificates are read again. cfg must have passed config.Load or
+// Check.
+//
+// On an error everything stays as it was. What the process has bound or
+// reserved at its start (listeners, limits of connections, the store's size,
+// telemetry) cannot be changed, and a cfg that does is an error: half a
+// configuration would be a third one that nobody wrote.
+func (a *App) Reload(cfg *config.Config) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.phase.Load() == draining {
+		return errors.New("cannot reload: the process is ending")
+	}
+	old := a.plan.cfg
+	if fixed := needRestart(old, cfg); len(fixed) > 0 {
+		return fmt.Errorf("cannot reload: a change of %s needs a restart; restart, or put back what it was", strings.Join(fixed, ", "))
+	}
+	p, err := a.compile(cfg)
+	if err != nil {
+		return fmt.Errorf("cannot reload: %w", err)
+	}
+	if err := a.server.ReloadCertificates(); err != nil {
+		p.closeExcept(a.plan)
+		return fmt.Errorf("cannot reload: %w", err)
+	}
+	a.adopt(p)
+	if leaks(old, cfg) {
+		if _, err := a.store.Clear(context.Background()); err != nil {
+			a.log.Error("cannot empty the store after CORS modes changed", "error", err)
+		}
+	}
+	return nil
+}
+
+// needRestart names what differs and cannot be changed while the process runs.
+func needRestart(old, next *config.Config) []string {
+	var names []string
+	for _, part := range []struct {
+		name      string
+		old, next any
+	}{
+		{"server.http", old.Server.HTTP, next.Server.HTTP},
+		{"server.https", old.Server.HTTPS, next.Server.HTTPS},
+		{"server.limits", old.Server.Limits, next.Server.Limits},
+		{"admin", old.Admin, next.Admin},
+		{"store", old.Store, next.Store},
+		{"telemetry", old.Telemetry, next.Telemetry},
+	} {
+		if !reflect.DeepEqual(part.old, part.next) {
+			names = append(names, part.name)
+		}
+	}
+	return names
+}
