@@ -60,7 +60,7 @@ func (p *Pool) Close() { p.transport.CloseIdleConnections() }
 // connection that the server had closed.
 //
 // The response has no hop-by-hop and no framing fields; ContentLength is its
-// length. Via is as the server sent it. Redirects are not followed. Content
+// length. (net/http hides what a Connection field lists beside "close".) Via is as the server sent it. Redirects are not followed. Content
 // that ends early or breaks its framing fails with an *Error that wraps the
 // cause (io.ErrUnexpectedEOF). A trailer section is complete at io.EOF. After a
 // 101 the Body is an io.ReadWriteCloser. The caller closes the Body.
@@ -140,7 +140,8 @@ func (p *Pool) prepare(req *http.Request) (out *http.Request, upgrade string) {
 	if c.Host != "" {
 		host = c.Host
 	}
-	out = &http.Request{Method: req.Method, URL: req.URL, Header: h, Host: host}
+	// The version is what net/http waits by for a 100 (Continue).
+	out = &http.Request{Method: req.Method, URL: req.URL, Header: h, Host: host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	if req.Body != nil && req.Body != http.NoBody && req.ContentLength != 0 {
 		out.Body, out.ContentLength = &requestBody{rc: req.Body}, req.ContentLength
 	} else {

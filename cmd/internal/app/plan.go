@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"reflect"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"veneer/cache"
 	"veneer/cache/key"
 	"veneer/cmd/internal/config"
+	"veneer/cmd/internal/telemetry"
 	"veneer/corslayer"
 	"veneer/upstream/forward"
 	"veneer/upstream/route"
@@ -164,4 +166,20 @@ func leaks(old, next *config.Config) bool {
 	return passed && slices.ContainsFunc(next.Routes, func(rt config.Route) bool {
 		return rt.CORS.Mode != corslayer.ModePass && rt.Cache.Key.Origin == key.OriginExact
 	})
+}
+
+// Check compiles cfg as Build does, and binds and keeps nothing. cfg must have
+// passed config.Load or Check.
+func Check(cfg *config.Config) error {
+	a := &App{log: slog.New(slog.DiscardHandler), marks: make(map[string]*upstreamMarks)}
+	var err error
+	if a.telemetry, err = telemetry.New(telemetry.Config{}); err != nil {
+		return err
+	}
+	p, err := a.compile(cfg)
+	if err != nil {
+		return err
+	}
+	p.close()
+	return nil
 }

@@ -48,7 +48,7 @@ func balancer(b config.Balance) upstream.Balancer {
 	case config.LeastConn:
 		return balance.LeastConn{}
 	case config.Random:
-		return balance.Random{}
+		return balance.TwoChoices{}
 	}
 	return nil // round robin
 }

@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"veneer/cmd/internal/app"
+	"veneer/cmd/internal/config"
+)
+
+// defaultDrain bounds a graceful stop.
+const defaultDrain = 30 * time.Second
+
+// serveFlags is the command line of serve.
+type serveFlags struct {
+	file     string
+	upstream string
+	listen   string
+	admin    string
+	origins  []string
+	drain    time.Duration
+}
+
+func newServe(s *streams) *cobra.Command {
+	var f serveFlags
+	c := &cobra.Command{
+		Use:   "serve (-c FILE | --upstream URL)",
+		Short: "Run the proxy",
+		Long: "serve runs the proxy, from a file or in front of one upstream.\n\n" +
+			"SIGHUP reads the file again and keeps what runs when there is a problem.\n" +
+			"SIGTERM and SIGINT answer the requests under way and end; a second one ends at once.",
+		Example: "  veneer serve -c veneer.yaml\n" +
+			"  veneer serve --upstream http://127.0.0.1:3000 --allow-origin https://app.example.com",
+		Args: args(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error { return serve(c.Context(), s, f) },
+	}
+	flags := c.Flags()
+	flags.StringVarP(&f.file, "config", "c", "", "the configuration `FILE`")
+	flags.StringVar(&f.upstream, "upstream", "", "the `URL` of one upstream server, in place of a file")
+	flags.StringVar(&f.listen, "listen", "", "with --upstream: the `ADDRESS` to listen on (default 127.0.0.1:8080)")
+	flags.StringArrayVar(&f.origins, "allow-origin", nil, "with --upstream: an `ORIGIN` that may read responses; may be given again")
+	flags.StringVar(&f.admin, "admin", "", "with --upstream: the `ADDRESS` of the admin listener (default none)")
+	flags.DurationVar(&f.drain, "drain-timeout", defaultDrain, "how long a graceful stop may take")
+	return c
+}
+
+// load returns the configuration that the flags ask for; problems have been
+// printed when it fails.
+func (f *serveFlags) load(s *streams) (*config.Config, error) {
+	var cfg *config.Config
+	var problems config.Problems
+	switch {
+	case f.file == "" && f.upstream == "":
+		return nil, usagef("serve needs -c FILE or --upstream URL")
+	case f.file != "" && (f.upstream != "" || f.listen != "" || f.admin != "" || len(f.origins) > 0):
+		return nil, usagef("serve takes -c FILE, or --upstream with --listen, --allow-origin and --admin, and not both")
+	case f.drain <= 0:
+		return nil, usagef("--drain-timeout must be more than zero")
+	case f.file != "":
+		cfg, problems = config.Load(f.file)
+	default:
+		cfg, problems = config.Quick(f.upstream, f.listen, f.origins)
+		if cfg != nil && f.admin != "" {
+			cfg.Admin.Address = f.admin
+			problems = append(problems, cfg.Check()...)
+		}
+	}
+	for _, p := range problems {
+		colour := red
+		if p.Warning {
+			colour = yellow
+		}
+		fmt.Fprintln(s.err, paint(s.err, colour, p.String()))
+	}
+	if len(problems.Errors()) > 0 {
+		return nil, errReported
+	}
+	return cfg, nil
+}
+
+func serve(ctx context.Context, s *streams, f serveFlags) error {
+	signals := notify()
+	defer signals.stop()
+	cfg, err := f.load(s)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(s.err, nil))
+	a, err := app.Build(cfg, app.Options{Log: log, Version: readBuild().Version})
+	if err != nil {
+		return err
+	}
+	announce(log, a)
+	return supervise(ctx, a, signals, stopRules{
+		log: log, drain: f.drain,
+		reload: func() error {
+			if f.file == "" {
+				return errors.New("cannot reload: serve was started without a file")
+			}
+			next, err := f.load(s)
+			if err != nil {
+				return fmt.Errorf("cannot reload: %s has problems, printed above", f.file)
+			}
+			return a.Reload(next)
+		},
+	})
+}
+
+func announce(log *slog.Logger, a *app.App) {
+	for _, addr := range a.Addrs() {
+		log.Info("listening", "address", addr.String())
+	}
+	if addr := a.AdminAddr(); addr != nil {
+		log.Info("admin listening", "address", addr.String())
+	}
+}

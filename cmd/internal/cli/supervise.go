@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"veneer/cmd/internal/app"
+)
+
+// signals are what the process is told from outside.
+type signals chan os.Signal
+
+// notify begins to take the signals. It is called before anything is started,
+// so that none is lost.
+func notify() signals {
+	c := make(signals, 8)
+	signal.Notify(c, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	return c
+}
+
+func (s signals) stop() { signal.Stop(s) }
+
+// stopRules are what supervise does with signals.
+type stopRules struct {
+	log    *slog.Logger
+	drain  time.Duration // how long a graceful stop may take
+	reload func() error  // nil: SIGHUP is ignored
+}
+
+// supervise runs a until it ends: by itself, at once with ctx, or by signals:
+// SIGHUP reloads, the first SIGTERM or SIGINT drains, the second one ends at
+// once.
+func supervise(ctx context.Context, a *app.App, sigs signals, rules stopRules) error {
+	ctx, cut := context.WithCancel(ctx)
+	defer cut()
+	ran := make(chan error, 1)
+	go func() { ran <- a.Run(ctx) }()
+	draining := false
+	for {
+		select {
+		case err := <-ran:
+			if err == nil {
+				rules.log.Info("stopped")
+			}
+			return err
+		case sig := <-sigs:
+			switch {
+			case sig == syscall.SIGHUP:
+				reload(rules)
+			case draining:
+				rules.log.Warn("stopping at once", "signal", sig.String())
+				cut()
+			default:
+				draining = true
+				rules.log.Info("stopping: answering the requests under way; a second signal stops at once",
+					"signal", sig.String(), "at most", rules.drain.String())
+				bounded, cancel := context.WithTimeoutCause(ctx, rules.drain, fmt.Errorf("the drain timeout of %s is over", rules.drain))
+				defer cancel()
+				go func() { _ = a.Drain(bounded) }() // Run waits for it, and returns what it returned
+			}
+		}
+	}
+}
+
+func reload(rules stopRules) {
+	if rules.reload == nil {
+		return
+	}
+	if err := rules.reload(); err != nil {
+		rules.log.Error("the old configuration stays", "error", err)
+		return
+	}
+	rules.log.Info("reloaded")
+}
