@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 
 	"veneer/cache/cachestatus"
 	"veneer/cache/flight"
@@ -57,7 +58,7 @@ func (x *exchange) statusLine(o *Object) []string {
 	if o != nil {
 		s.Hit = x.decision.Forward == cachestatus.NotForwarded
 		if s.Hit || x.decision.Stored {
-			s.HasTTL, s.TTL = true, o.Meta.TTL(x.now)
+			s.HasTTL, s.TTL = true, o.ttl(x.now)
 		}
 	}
 	return []string{s.String()}
@@ -114,7 +115,7 @@ func (x *exchange) deliverGrowing(head *fillHead, body *flight.Reader) {
 		h["Content-Length"] = []string{strconv.FormatInt(head.length, 10)}
 	}
 	x.route.Response.apply(h)
-	if o.Meta.InitialAge > 0 {
+	if o.Meta.InitialAge >= time.Second { // an older cache has answered, or slowly
 		h["Age"] = ageLine(o.Age(x.now))
 	}
 	x.cacheStatus(h, x.statusLine(o))

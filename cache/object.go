@@ -185,10 +185,16 @@ func (o *Object) hitFields(now time.Time) *dynamicFields {
 	if p := o.dynamic.Load(); p != nil && p.second == second {
 		return p
 	}
-	status := cachestatus.Status{Hit: true, HasTTL: true, TTL: o.Meta.TTL(now)}
+	status := cachestatus.Status{Hit: true, HasTTL: true, TTL: o.ttl(now)}
 	p := &dynamicFields{second: second, age: ageLine(o.Age(now)), status: []string{status.String()}}
 	o.dynamic.Store(p)
 	return p
+}
+
+// ttl is the freshness that is left in whole seconds, so that it and Age add up
+// to the lifetime.
+func (o *Object) ttl(now time.Time) time.Duration {
+	return o.Meta.Lifetime.Truncate(time.Second) - o.Age(now).Truncate(time.Second)
 }
 
 // ageLine is the Age field in whole seconds, clamped to 2^31 (RFC 9111 §1.2.2).

@@ -161,7 +161,7 @@ func TestLeaderLeaves(t *testing.T) {
 		<-gone
 		wantBody(t, <-follower, "abcd")
 		synctest.Wait()
-		wantStatus(t, x.get("/x"), "veneer; hit; ttl=59")
+		wantStatus(t, x.get("/x"), "veneer; hit; ttl=60")
 		if x.requests() != 1 {
 			t.Errorf("%d upstream requests, want 1", x.requests())
 		}

@@ -293,4 +293,3 @@ func TestErrorsAreComplete(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
-

@@ -13,7 +13,7 @@ import (
 
 const expectedFile = "expected.txt"
 
-// TestPublicSuite is the gate.
+// TestPublicSuite is the gate, and before it the proof that it can close.
 func TestPublicSuite(t *testing.T) {
 	f, err := os.Open(expectedFile)
 	if err != nil {
@@ -24,27 +24,14 @@ func TestPublicSuite(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%s: %v", expectedFile, err)
 	}
-
 	s := findSuite(t)
-	addr := serveVeneer(t, s.serve(t))
-	raw, err := s.runAll(t.Context(), addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// What only waits for a dependency is not run again: the dependency is.
-	s.confirm(t, addr, doubtful(s.cases, raw, list), raw)
-
-	results := judge(s.cases, raw)
-	t.Logf("http-cache-tests %s: %s\n%s", suiteVersion, summary(s.cases, results), table(s.cases, results))
-	if wrong := complaints(s.cases, results, list); len(wrong) > 0 {
-		t.Errorf("%d tests are not as %s has them:\n%s", len(wrong), expectedFile, strings.Join(wrong, "\n"))
-	}
+	t.Run("no cache", func(t *testing.T) { testWithoutCache(t, s) })
+	t.Run("veneer", func(t *testing.T) { testGate(t, s, list) })
 }
 
-// TestHarness runs two tests without a cache in between: what needs one has to
-// fail, or the gate above would prove nothing.
-func TestHarness(t *testing.T) {
-	s := findSuite(t)
+// testWithoutCache runs two tests straight against the suite's upstream: the
+// one that needs a cache has to fail, or the gate would prove nothing.
+func testWithoutCache(t *testing.T, s *suite) {
 	addr := s.serve(t)
 	for id, want := range map[string]result{
 		"freshness-none":    {},
@@ -57,6 +44,22 @@ func TestHarness(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: got %v, want %v\n%s", id, got, want, talk)
 		}
+	}
+}
+
+func testGate(t *testing.T, s *suite, list []expectation) {
+	addr := serveVeneer(t, s.serve(t))
+	raw, err := s.runAll(t.Context(), addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What only waits for a dependency is not run again: the dependency is.
+	s.confirm(t, addr, doubtful(s.cases, raw, list), raw)
+
+	results := judge(s.cases, raw)
+	t.Logf("http-cache-tests %s: %s\n%s", suiteVersion, summary(s.cases, results), table(s.cases, results))
+	if wrong := complaints(s.cases, results, list); len(wrong) > 0 {
+		t.Errorf("%d tests are not as %s has them:\n%s", len(wrong), expectedFile, strings.Join(wrong, "\n"))
 	}
 }
 

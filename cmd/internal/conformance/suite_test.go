@@ -148,15 +148,20 @@ func (s *suite) runOne(ctx context.Context, addr, id string) (result, string, er
 	if err != nil {
 		return result{}, "", err
 	}
+	out = colour.ReplaceAllString(out, "")
 	r, err := parseSingle(out)
 	return r, out, err
 }
 
+var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
 // Runs that one test gets before its result counts against the list, and how
-// many tests run beside each other then. Tests wait rather than work.
+// many tests run beside each other then: tests wait rather than work. Where more than
+// chances differ, something is broken, and running it all again takes long.
 const (
 	reruns  = 3
 	abreast = 8
+	chances = 40
 )
 
 // confirm runs the tests of ids again, each until it comes out the other way
@@ -164,6 +169,10 @@ const (
 // machine is late. It changes results in place.
 func (s *suite) confirm(t *testing.T, addr string, ids []string, results map[string]result) {
 	t.Helper()
+	if len(ids) > chances {
+		t.Logf("%d tests are not as expected: too many to be chance, none is run again", len(ids))
+		return
+	}
 	var (
 		wg    sync.WaitGroup
 		mu    sync.Mutex // guards results
