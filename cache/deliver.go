@@ -19,7 +19,23 @@ import (
 
 // deliverPreflight lets the route's policy answer a CORS preflight.
 func (x *exchange) deliverPreflight() bool {
-	return x.route.CORS.Preflight(x.w, x.r, x.origin)
+	h := x.w.Header()
+	h["Cache-Status"] = preflightStatus
+	if x.route.CORS.Preflight(x.w, x.r, x.origin) {
+		return true
+	}
+	delete(h, "Cache-Status")
+	return false
+}
+
+var preflightStatus = []string{(&cachestatus.Status{Detail: cachestatus.Preflight}).String()}
+
+// unsniffed keeps net/http from guessing a Content-Type: a response without
+// one is passed on without one.
+func unsniffed(h http.Header) {
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil
+	}
 }
 
 // deliverStored answers with a stored response, whole, in part, or with 304.
@@ -29,6 +45,7 @@ func (x *exchange) deliverStored(o *Object, detail cachestatus.Reason) {
 	for _, f := range o.headerFields() {
 		h[f.name] = f.lines
 	}
+	unsniffed(h)
 	x.route.Response.apply(h)
 	dynamic := o.hitFields(x.now)
 	h["Age"] = dynamic.age
@@ -114,6 +131,7 @@ func (x *exchange) deliverGrowing(head *fillHead, body *flight.Reader) {
 	if head.length >= 0 && bodyAllowed(o.Status) {
 		h["Content-Length"] = []string{strconv.FormatInt(head.length, 10)}
 	}
+	unsniffed(h)
 	x.route.Response.apply(h)
 	if o.Meta.InitialAge >= time.Second { // an older cache has answered, or slowly
 		h["Age"] = ageLine(o.Age(x.now))
@@ -161,6 +179,7 @@ func (x *exchange) deliverResponse(res *http.Response) {
 	if res.ContentLength >= 0 && bodyAllowed(res.StatusCode) && (res.ContentLength > 0 || x.r.Method != http.MethodHead) {
 		h["Content-Length"] = []string{strconv.FormatInt(res.ContentLength, 10)}
 	}
+	unsniffed(h)
 	x.route.Response.apply(h)
 	x.cacheStatus(h, x.statusLine(nil))
 	x.debugKey(h)

@@ -41,6 +41,7 @@ const (
 	StoreFailed
 	CachingOff
 	Trailers
+	Preflight
 
 	// Reasons for not reusing a stored response.
 
@@ -112,6 +113,7 @@ var entries = [reasonCount]entry{
 	Purged:              {"purged", "policy", "a purge came while it was fetched"},
 	StoreFailed:         {"store-failed", "policy", "the store could not take it"},
 	CachingOff:          {"caching-off", "policy", "the route does not cache"},
+	Preflight:           {"preflight", "Fetch", "a CORS preflight, answered from the route's policy"},
 	Trailers:            {"trailers", "RFC 9110 §6.5.1", "the response announces trailers, which a stored response cannot keep"},
 	Stale:               {"stale", "RFC 9111 §4.2", "the stored response is stale"},
 	NoCache:             {"no-cache", "RFC 9111 §5.2.2.4", "the stored response says no-cache"},

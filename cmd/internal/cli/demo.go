@@ -113,6 +113,7 @@ func demo(ctx context.Context, s *streams, f demoFlags) error {
 		return fmt.Errorf("%w (choose others with --listen and --admin)", err)
 	}
 	defer up.close()
+	announce(log, a)
 	printDemo(s.out, "http://"+a.Addrs()[0].String(), "http://"+a.AdminAddr().String(), up.url.String())
 	return supervise(ctx, a, signals, stopRules{log: log, drain: demoDrain})
 }

@@ -111,11 +111,13 @@ func serve(ctx context.Context, s *streams, f serveFlags) error {
 	})
 }
 
+// announce logs the bound addresses, those of the proxy last: whoever waits for
+// them has seen all.
 func announce(log *slog.Logger, a *app.App) {
-	for _, addr := range a.Addrs() {
-		log.Info("listening", "address", addr.String())
-	}
 	if addr := a.AdminAddr(); addr != nil {
 		log.Info("admin listening", "address", addr.String())
+	}
+	for _, addr := range a.Addrs() {
+		log.Info("listening", "address", addr.String())
 	}
 }
