@@ -160,17 +160,6 @@ func (x *tier) requests() int {
 	return len(x.seen)
 }
 
-// decisions returns the results so far, as words.
-func (x *tier) results() []string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	var words []string
-	for _, d := range x.log {
-		words = append(words, d.Result.String())
-	}
-	return words
-}
-
 // answer is a whole response.
 type answer struct {
 	*http.Response

@@ -53,7 +53,7 @@ func exitCode(err error) int {
 var verbs = []func(*streams) *cobra.Command{newServe, newCheck, newDemo, newVersion}
 
 // laterVerbs are announced, and are not in this release.
-var laterVerbs = map[string]bool{"explain": true, "doctor": true, "purge": true, "stats": true}
+var laterVerbs = []string{"explain", "doctor", "purge", "stats"}
 
 // Main runs the command line args (without the program's name) and returns the
 // exit code. What was asked for goes to stdout; errors and the log go to
@@ -92,19 +92,29 @@ func newRoot(s *streams) *cobra.Command {
 		names = append(names, c.Name())
 		root.AddCommand(c)
 	}
+	list := strings.Join(names, ", ")
+	for _, name := range laterVerbs {
+		root.AddCommand(newLater(name, list))
+	}
 	// Without this an unknown verb would be an error of cobra's own, which
 	// names no verb that exists.
 	root.RunE = func(_ *cobra.Command, args []string) error {
-		list := strings.Join(names, ", ")
-		switch {
-		case len(args) == 0:
+		if len(args) == 0 {
 			return usagef("no verb is given; the verbs are %s", list)
-		case laterVerbs[args[0]]:
-			return usagef("%s is not in this release; the verbs are %s", args[0], list)
 		}
 		return usagef("there is no verb %q; the verbs are %s", args[0], list)
 	}
 	return root
+}
+
+// newLater is a verb that is not there, whatever its flags will be.
+func newLater(name, list string) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Hidden: true, DisableFlagParsing: true,
+		RunE: func(*cobra.Command, []string) error {
+			return usagef("%s is not in this release; the verbs are %s", name, list)
+		},
+	}
 }
 
 // args makes the mistake of too many or too few arguments a usage error.

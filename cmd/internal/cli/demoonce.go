@@ -17,10 +17,12 @@ type step struct {
 	method, path string
 	fields       [][2]string // of the request
 	status       int
-	cache        string // what Cache-Status begins with; "" when there is none
+	cache        string // what Cache-Status begins with
 	origin       string // Access-Control-Allow-Origin; "" when there is none
 	content      string // what the content begins with
 }
+
+const hit = "veneer; hit"
 
 func from(origin string) [2]string { return [2]string{"Origin", origin} }
 
@@ -28,7 +30,7 @@ func from(origin string) [2]string { return [2]string{"Origin", origin} }
 // next.
 func demoSteps() []step {
 	const get = http.MethodGet
-	hit, miss := "veneer; hit", "veneer; fwd=uri-miss"
+	const miss, preflight = "veneer; fwd=uri-miss", "veneer; detail=preflight"
 	fields := func(f ...[2]string) [][2]string { return f }
 	return []step{
 		{get, "/hello", fields(from(demoApp)), 200, miss, demoApp, "hello (answer 1"},
@@ -40,8 +42,8 @@ func demoSteps() []step {
 		{get, "/shared/hello", fields(from(demoApp)), 200, miss, demoApp, "one answer for every origin (answer 1"},
 		{get, "/shared/hello", fields(from(demoPartner)), 200, hit, demoPartner, "one answer for every origin (answer 1"},
 		{get, "/shared/hello", fields(from(demoStranger)), 200, hit, "", "one answer for every origin (answer 1"},
-		{http.MethodOptions, "/hello", fields(from(demoApp), [2]string{"Access-Control-Request-Method", "PUT"}), 204, "", demoApp, ""},
-		{http.MethodOptions, "/hello", fields(from(demoStranger), [2]string{"Access-Control-Request-Method", "PUT"}), 403, "", "", ""},
+		{http.MethodOptions, "/hello", fields(from(demoApp), [2]string{"Access-Control-Request-Method", "PUT"}), 204, preflight, demoApp, ""},
+		{http.MethodOptions, "/hello", fields(from(demoStranger), [2]string{"Access-Control-Request-Method", "PUT"}), 403, preflight, "", ""},
 		{get, "/double", fields(from(demoApp)), 200, miss, demoApp, "two CORS layers (answer 1"},
 		{get, "/double", fields(from(demoApp)), 200, hit, demoApp, "two CORS layers (answer 1"},
 		{get, "/vary", fields([2]string{"Accept-Language", "de"}), 200, miss, "", "guten Morgen (answer 1"},
@@ -143,6 +145,11 @@ func (v *visitor) ask(ctx context.Context, st step) (answer, error) {
 func (v *visitor) walk(ctx context.Context, table io.Writer, steps []step) (faults []string) {
 	for _, st := range steps {
 		a, err := v.ask(ctx, st)
+		for err == nil && st.cache == hit && strings.Contains(a.cache, "collapsed") {
+			// The client before had all content a moment before the store
+			// did, and this one got it from the same fetch.
+			a, err = v.ask(ctx, st)
+		}
 		what := st.String()
 		if err != nil {
 			faults = append(faults, what+": "+err.Error())
@@ -174,7 +181,7 @@ func (st step) differs(a answer) string {
 	if a.status != st.status {
 		note("status", fmt.Sprint(a.status), fmt.Sprint(st.status))
 	}
-	if !strings.HasPrefix(a.cache, st.cache) || st.cache == "" && a.cache != "" {
+	if !strings.HasPrefix(a.cache, st.cache) {
 		note("Cache-Status", a.cache, st.cache)
 	}
 	if a.origin != st.origin {
