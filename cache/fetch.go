@@ -119,7 +119,7 @@ func (j *fill) fetch(ctx context.Context) (handed bool) {
 		validating = rfc9111.SetValidators(j.request.Header, &j.object.Meta)
 	}
 	sent := j.e.now()
-	res, err := j.roundTrip(ctx)
+	res, err := j.roundTrip(ctx) //nolint:bodyclose // whoever the response ends with closes it
 	if err == nil && validating && res.StatusCode == http.StatusNotModified {
 		if handed, ok := j.freshen(ctx, res, sent); ok {
 			return handed

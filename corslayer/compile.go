@@ -1,6 +1,7 @@
 package corslayer
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -86,7 +87,7 @@ func (k *compiler) origins() {
 			continue
 		}
 		p, err := origin.ParsePattern(s)
-		if f, ok := err.(*origin.Fault); ok {
+		if f := (*origin.Fault)(nil); errors.As(err, &f) {
 			k.failAt("origins", i, s, f.Why, f.Fix)
 			continue
 		}

@@ -2,6 +2,7 @@ package flight
 
 import (
 	"context"
+	"errors"
 	"io"
 )
 
@@ -45,7 +46,7 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 	var total int64
 	for {
 		piece, err := r.take(0)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return total, nil
 		}
 		if err != nil {

@@ -150,8 +150,9 @@ func newMeta(r *Response, d *Directives, p *Policy) Meta {
 	}
 	m.InitialAge = initialAge(&m, r.Header["Age"])
 	m.Flags = d.flags()
-	explicit := false
-	if m.Lifetime, explicit = d.explicitLifetime(r.Header, &m); explicit {
+	lifetime, explicit := d.explicitLifetime(r.Header, &m)
+	if explicit {
+		m.Lifetime = lifetime
 		m.Flags |= Explicit
 	} else if d.cacheableByDefault(r.Status) {
 		m.Lifetime = guessedLifetime(&m, p)

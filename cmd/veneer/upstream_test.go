@@ -250,7 +250,7 @@ func TestApplication(t *testing.T) {
 	}
 	defer a.stop()
 	o := query{method: "GET", fields: http.Header{}, url: "http://" + a.address + "/private"}.run()
-	const want = "200\nCache-Control: private, no-store\nConnection: close\nContent-Length: 9\nContent-Type: text/plain\n\nanswer 1\n"
+	const want = "200\nCache-Control: private, no-store\nContent-Length: 9\nContent-Type: text/plain\n\nanswer 1\n"
 	if o.err != nil || o.text != want {
 		t.Errorf("got %q, %v; want %q", o.text, o.err, want)
 	}

@@ -206,7 +206,7 @@ func agree(t interface{ Fatalf(string, ...any) }, entries []Entry[int], host, pa
 	got, ok := table.Lookup(host, path)
 	want, wantOK := naive(entries, host, path)
 	if got != want || ok != wantOK {
-		t.Fatalf("%q: %q %q: got %d %v, want %d %v (conflicts %v)", entries, host, path, got, ok, want, wantOK, conflicts)
+		t.Fatalf("%+v: %q %q: got %d %v, want %d %v (conflicts %v)", entries, host, path, got, ok, want, wantOK, conflicts)
 	}
 	for _, c := range conflicts {
 		if c.First == c.Second {
@@ -214,7 +214,7 @@ func agree(t interface{ Fatalf(string, ...any) }, entries []Entry[int], host, pa
 		}
 		for _, i := range [...]int{c.First, c.Second} {
 			if _, ok := naive(entries[i:i+1], c.Host, c.Path); !ok {
-				t.Fatalf("entry %d, %q, does not match the witness %q %q", i, entries[i], c.Host, c.Path)
+				t.Fatalf("entry %d, %+v, does not match the witness %q %q", i, entries[i], c.Host, c.Path)
 			}
 		}
 	}

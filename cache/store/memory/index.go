@@ -107,8 +107,7 @@ func (sh *shard) add(r *record, e *entry, hash, id uint64) {
 		return
 	}
 	e.rec = r
-	n := len(r.objs)
-	objs, entries := append(r.objs[:n:n], e.obj), append(r.entries[:n:n], e)
+	objs, entries := append(slices.Clip(r.objs), e.obj), append(slices.Clip(r.entries), e)
 	sh.mu.Lock()
 	r.objs, r.entries = objs, entries
 	sh.mu.Unlock()

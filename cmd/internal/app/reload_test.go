@@ -1,0 +1,165 @@
+package app
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"veneer/cache/key"
+	"veneer/cmd/internal/config"
+	"veneer/corslayer"
+)
+
+func TestReloadKeeps(t *testing.T) {
+	up := upstreamOf(t, page("Cache-Control: max-age=60"))
+	two := func(c *config.Config) {
+		second := c.Routes[0]
+		second.Path = "/second/"
+		c.Routes = append(c.Routes, second)
+	}
+	r := run(t, testConfig(t, up, two))
+	r.get("/", "Origin: "+originApp)
+	before := r.plan
+	next := testConfig(t, up, func(c *config.Config) {
+		two(c)
+		c.Routes[0].Headers.Response.Set = []config.FieldSet{{Name: "X-Plan", Value: "next"}}
+		c.Routes[1].CORS = config.RouteCORS{Mode: corslayer.ModeOff}
+		c.Server.TrustedProxies = nil
+	})
+	if err := r.Reload(next); err != nil {
+		t.Fatal(err)
+	}
+	if r.plan.pools["up"] != before.pools["up"] {
+		t.Error("the pool of an unchanged upstream is another one")
+	}
+	if r.plan.layers["*/"] != before.layers["*/"] {
+		t.Error("the layer of a route with unchanged CORS is another one")
+	}
+	if r.plan.layers["*/second/"] == before.layers["*/second/"] {
+		t.Error("the layer of a route with other CORS is the same")
+	}
+	res, text := r.get("/", "Origin: "+originApp)
+	if text != "answer 1" || res.Header.Get("X-Plan") != "next" || res.Header.Get("Access-Control-Allow-Origin") != originApp {
+		t.Errorf("got %q with %v, want the stored answer under the new plan", text, res.Header)
+	}
+	want := `veneer_cors_decisions_total{decision="allowed",route="*/"} 2`
+	if got := r.metrics("veneer_cors_decisions_total"); !strings.Contains(got, want) {
+		t.Errorf("got %s, want %s in it", got, want)
+	}
+}
+
+func TestReloadReplacesPool(t *testing.T) {
+	one := upstreamOf(t, page("Cache-Control: no-store", "X-From: one"))
+	two := upstreamOf(t, page("Cache-Control: no-store", "X-From: two"))
+	r := run(t, testConfig(t, one, nil))
+	if res, _ := r.get("/"); res.Header.Get("X-From") != "one" {
+		t.Errorf("got %v", res.Header)
+	}
+	if err := r.Reload(testConfig(t, two, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if res, _ := r.get("/"); res.Header.Get("X-From") != "two" {
+		t.Errorf("got %v", res.Header)
+	}
+	want := `veneer_upstream_healthy{server="` + two + `",upstream="up"} 1` + "\n"
+	if d := cmp.Diff(want, r.metrics("veneer_upstream_healthy")); d != "" {
+		t.Errorf("health (-want +got):\n%s", d)
+	}
+}
+
+func TestReloadRefuses(t *testing.T) {
+	up := upstreamOf(t, page("Cache-Control: max-age=60"))
+	r := run(t, testConfig(t, up, nil))
+	before := r.plan
+	for _, c := range []struct {
+		name, want string
+		edit       func(*config.Config)
+	}{
+		{"address", "server.http needs a restart", func(c *config.Config) { c.Server.HTTP = []string{"127.0.0.1:1"} }},
+		{"several", "server.limits, admin, store, telemetry needs a restart", func(c *config.Config) {
+			c.Server.Limits.IdleTimeout = time.Second
+			c.Admin.Token = "another"
+			c.Store.MemorySize *= 2
+			c.Telemetry.ServiceName = "other"
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := r.Reload(testConfig(t, up, c.edit))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q in it", err, c.want)
+			}
+			if r.plan != before {
+				t.Error("the plan has changed")
+			}
+		})
+	}
+	t.Run("does not compile", func(t *testing.T) {
+		broken := testConfig(t, up, nil)
+		broken.Routes = append(broken.Routes, broken.Routes[0])
+		if err := r.Reload(broken); err == nil || !strings.Contains(err.Error(), "routes[1].match") {
+			t.Errorf("got %v", err)
+		}
+		if r.plan != before {
+			t.Error("the plan has changed")
+		}
+	})
+	if _, text := r.get("/"); text != "answer 1" {
+		t.Errorf("got %q", text)
+	}
+	if err := r.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Reload(testConfig(t, up, nil)); err == nil {
+		t.Error("a reload after Drain succeeds")
+	}
+}
+
+// TestReloadDropsForeignFields: what pass mode stored has the application's
+// CORS fields, and a route that is off must not serve them.
+func TestReloadDropsForeignFields(t *testing.T) {
+	up := upstreamOf(t, page("Cache-Control: max-age=60", "Access-Control-Allow-Origin: "+originApp, "Vary: Origin"))
+	r := run(t, testConfig(t, up, func(c *config.Config) { c.Routes[0].CORS = config.RouteCORS{Mode: corslayer.ModePass} }))
+	if res, _ := r.get("/", "Origin: "+originApp); res.Header.Get("Access-Control-Allow-Origin") != originApp {
+		t.Fatalf("pass mode: got %v", res.Header)
+	}
+	if err := r.Reload(testConfig(t, up, func(c *config.Config) {
+		c.Routes[0].CORS = config.RouteCORS{Mode: corslayer.ModeOff}
+		c.Routes[0].Cache.Key.Origin, c.Routes[0].Cache.OriginSet = key.OriginExact, true
+	})); err != nil {
+		t.Fatal(err)
+	}
+	res, text := r.get("/", "Origin: "+originApp)
+	if res.Header.Get("Access-Control-Allow-Origin") != "" || text != "answer 2" {
+		t.Errorf("got %q with %v, want a new answer without CORS fields", text, res.Header)
+	}
+}
+
+// TestKeptFields: a field that one route keys or sets does not open the same
+// field of the other routes to clients.
+func TestKeptFields(t *testing.T) {
+	up := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Cache-Control"] = []string{"no-store"}
+		w.Header()["X-Saw"] = []string{r.Header.Get("X-Http-Method-Override") + "|" + r.Header.Get("X-Forwarded-Prefix")}
+	})
+	r := run(t, testConfig(t, up, func(c *config.Config) {
+		keyed := c.Routes[0]
+		keyed.Path = "/keyed/"
+		keyed.Cache.Key.Headers = []string{"X-Http-Method-Override"}
+		sets := c.Routes[0]
+		sets.Path = "/sets/"
+		sets.Headers.Request.Set = []config.FieldSet{{Name: "X-Forwarded-Prefix", Value: "/app"}}
+		c.Routes = append(c.Routes, keyed, sets)
+	}))
+	got := map[string]string{}
+	for _, path := range []string{"/", "/keyed/", "/sets/"} {
+		res, _ := r.get(path, "X-HTTP-Method-Override: PUT", "X-Forwarded-Prefix: /evil")
+		got[path] = res.Header.Get("X-Saw")
+	}
+	want := map[string]string{"/": "|", "/keyed/": "PUT|", "/sets/": "|/app"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("what the upstream saw (-want +got):\n%s", d)
+	}
+}

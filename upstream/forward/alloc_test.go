@@ -1,0 +1,22 @@
+//go:build !race
+
+package forward
+
+import (
+	"net/http"
+	"testing"
+)
+
+func TestQuestionsAllocateNothing(t *testing.T) {
+	h := header("CDN-Loop: other", "Connection: keep-alive", "X-Forwarded-For: 1.1.1.1")
+	r := &http.Request{RemoteAddr: "[2001:db9::1]:4711", Header: h}
+	for name, f := range map[string]func(){
+		"Contains":             func() { trusted.Contains("198.51.100.1:4711") },
+		"Effective, untrusted": func() { Effective(r, trusted) },
+		"UpgradeType":          func() { UpgradeType(h) },
+	} {
+		if n := testing.AllocsPerRun(100, f); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
