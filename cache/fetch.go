@@ -119,7 +119,7 @@ func (j *fill) fetch(ctx context.Context) (handed bool) {
 		validating = rfc9111.SetValidators(j.request.Header, &j.object.Meta)
 	}
 	sent := j.e.now()
-	res, err := j.roundTrip(ctx) //nolint:bodyclose // whoever the response ends with closes it
+	res, err := j.roundTrip(ctx)
 	if err == nil && validating && res.StatusCode == http.StatusNotModified {
 		if handed, ok := j.freshen(ctx, res, sent); ok {
 			return handed
@@ -132,7 +132,7 @@ func (j *fill) fetch(ctx context.Context) (handed bool) {
 			delete(j.request.Header, name)
 		}
 		sent = j.e.now()
-		res, err = j.roundTrip(ctx)
+		res, err = j.roundTrip(ctx) //nolint:bodyclose // received closes it, or whom it hands it over to
 	}
 	if err != nil {
 		if j.staleAllowed() {

@@ -33,7 +33,9 @@ func (x *exchange) deliverUpgrade(res *http.Response) {
 	if err := writeSwitch(rw.Writer, res); err != nil {
 		return
 	}
-	defer context.AfterFunc(x.e.ctx, func() { conn.Close(); peer.Close() })()
+	end := func() { conn.Close(); peer.Close() }
+	defer context.AfterFunc(x.e.ctx, end)()
+	defer context.AfterFunc(x.r.Context(), end)() // a server that stops ends it
 	relay(conn, rw.Reader, peer)
 }
 

@@ -91,7 +91,7 @@ func (c *content) Read(b []byte) (int, error) {
 	n, err := c.rc.Read(b)
 	switch {
 	case err == nil:
-	case err == io.EOF: //nolint:errorlint // the contract of io.Reader is the value itself
+	case err == io.EOF:
 		forward.StripTrailer(c.response.Trailer)
 		c.end()
 	case errors.Is(err, http.ErrBodyReadAfterClose):
@@ -163,7 +163,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	n, err := b.rc.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // the contract of io.Reader is the value itself
+	if err != nil && err != io.EOF {
 		b.mu.Lock()
 		if !b.closed {
 			b.err = err

@@ -149,11 +149,6 @@ func TestDropUnkeyed(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			got := all(harmless, poison, client, respelt)
 			DropUnkeyed(got, c.keep, c.trusted)
-			if c.name == "kept" {
-				got["X_original_url"], c.want["X_original_url"] = nil, nil
-				delete(got, "X_Original_Url")
-				delete(c.want, "X_Original_Url")
-			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}

@@ -43,7 +43,7 @@ func parseHost(s string) (host string, wildcard bool, problem string) {
 	}
 	bad := func(why string) (string, bool, string) { return "", false, "host " + strconv.Quote(s) + " " + why }
 	name, port := splitPort(strings.ToLower(s))
-	if strings.HasSuffix(name, ":") || port == "" && strings.HasSuffix(s, ":") {
+	if strings.HasSuffix(s, ":") {
 		return bad("has an empty port")
 	}
 	if port != "" {
@@ -52,9 +52,10 @@ func parseHost(s string) (host string, wildcard bool, problem string) {
 		}
 		port = ":" + port
 	}
-	if strings.HasPrefix(name, "[") {
-		a, err := netip.ParseAddr(strings.Trim(name, "[]"))
-		if err != nil || !a.Is6() || a.Zone() != "" || name != "["+name[1:len(name)-1]+"]" {
+	if inner, v6 := strings.CutPrefix(name, "["); v6 {
+		inner, closed := strings.CutSuffix(inner, "]")
+		a, err := netip.ParseAddr(inner)
+		if err != nil || !closed || !a.Is6() || a.Zone() != "" {
 			return bad("is not an IPv6 address in brackets")
 		}
 		return "[" + a.String() + "]" + port, false, ""
@@ -63,7 +64,7 @@ func parseHost(s string) (host string, wildcard bool, problem string) {
 	name, wildcard = strings.CutPrefix(name, "*.")
 	for label := range strings.SplitSeq(name, ".") {
 		if strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" || label == "" || len(label) > 63 {
-			return bad(`is not a name: letters, digits, "-" and ".", with "*." in front at most (an international name is written in its xn-- form)`)
+			return bad(`is not a name: letters, digits, "-" and ".", with "*." in front at most (an international name in its xn-- form, an IPv6 address in brackets)`)
 		}
 	}
 	if len(name) > 253 {

@@ -241,7 +241,7 @@ func TestDrainEndsUpgrades(t *testing.T) {
 	if line, err := from.ReadString('\n'); line != "ping\n" {
 		t.Fatalf("got %q, %v", line, err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	if err := r.Drain(ctx); err != nil {
 		t.Errorf("Drain: %v", err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -79,7 +80,12 @@ func demoConfig(upstream *url.URL, listen, admin string) (*config.Config, error)
 	shared.Cache.Key.Origin, shared.Cache.OriginSet = key.OriginShared, true
 	c.Routes = []config.Route{bucket, shared}
 	if errs := c.Check().Errors(); len(errs) > 0 {
-		return nil, usagef("%s", errs[0])
+		p := errs[0] // what is built here is good: it can only be a flag
+		p.Field = "--listen"
+		if strings.HasPrefix(errs[0].Field, "admin") {
+			p.Field = "--admin"
+		}
+		return nil, usagef("%s", p)
 	}
 	return c, nil
 }
@@ -109,8 +115,11 @@ func demo(ctx context.Context, s *streams, f demoFlags) error {
 	defer signals.stop()
 	log := slog.New(slog.NewTextHandler(s.err, nil))
 	a, up, err := startDemo(ctx, f.listen, f.admin, pacePeople, log)
-	if err != nil {
+	if exitCode(err) == exitReach {
 		return fmt.Errorf("%w (choose others with --listen and --admin)", err)
+	}
+	if err != nil {
+		return err
 	}
 	defer up.close()
 	announce(log, a)
