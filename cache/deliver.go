@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"veneer/cache/cachestatus"
@@ -21,11 +20,24 @@ import (
 func (x *exchange) deliverPreflight() bool {
 	h := x.w.Header()
 	h["Cache-Status"] = preflightStatus
-	if x.route.CORS.Preflight(x.w, x.r, x.origin) {
+	w := &statusWriter{ResponseWriter: x.w, status: http.StatusOK}
+	if x.route.CORS.Preflight(w, x.r, x.origin) {
+		x.decision.Status = w.status
 		return true
 	}
 	delete(h, "Cache-Status")
 	return false
+}
+
+// statusWriter remembers the status that a policy answers with.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
 }
 
 var preflightStatus = []string{(&cachestatus.Status{Detail: cachestatus.Preflight}).String()}
@@ -55,7 +67,6 @@ func (x *exchange) deliverStored(o *Object, detail cachestatus.Reason) {
 		x.cacheStatus(h, x.statusLine(o))
 	}
 	x.debugKey(h)
-	x.route.CORS.Apply(h, x.r.Header, x.origin)
 	if x.notModified(h, o) || x.ranges(h, o) {
 		return
 	}
@@ -131,14 +142,16 @@ func (x *exchange) deliverGrowing(head *fillHead, body *flight.Reader) {
 	if head.length >= 0 && bodyAllowed(o.Status) {
 		h["Content-Length"] = []string{strconv.FormatInt(head.length, 10)}
 	}
+	for name, lines := range x.own {
+		h[name] = lines
+	}
 	unsniffed(h)
 	x.route.Response.apply(h)
-	if o.Meta.InitialAge >= time.Second { // an older cache has answered, or slowly
-		h["Age"] = ageLine(o.Age(x.now))
+	if age := o.Age(x.now); age >= time.Second || x.arrived { // not new: from another cache, slowly, or joined late
+		h["Age"] = ageLine(age)
 	}
 	x.cacheStatus(h, x.statusLine(o))
 	x.debugKey(h)
-	x.route.CORS.Apply(h, x.r.Header, x.origin)
 	if x.notModified(h, o) {
 		return
 	}
@@ -163,7 +176,7 @@ func (x *exchange) copyGrowing(body *flight.Reader) {
 			return
 		}
 		if _, err := x.w.Write(p); err != nil {
-			x.decision.Status = 0
+			x.left = true
 			return
 		}
 	}
@@ -183,8 +196,7 @@ func (x *exchange) deliverResponse(res *http.Response) {
 	x.route.Response.apply(h)
 	x.cacheStatus(h, x.statusLine(nil))
 	x.debugKey(h)
-	announceTrailers(h, res)
-	x.route.CORS.Apply(h, x.r.Header, x.origin)
+	x.announceTrailers(h, res)
 	x.start(res.StatusCode)
 	if x.r.Method == http.MethodHead || !bodyAllowed(res.StatusCode) {
 		return
@@ -201,7 +213,8 @@ func (x *exchange) deliverResponse(res *http.Response) {
 }
 
 // announceTrailers says which trailer fields follow (RFC 9110 §6.6.2).
-func announceTrailers(h http.Header, res *http.Response) {
+func (x *exchange) announceTrailers(h http.Header, res *http.Response) {
+	x.route.CORS.Strip(res.Trailer, false)
 	for name := range res.Trailer {
 		h["Trailer"] = append(h["Trailer"], name)
 	}
@@ -221,7 +234,7 @@ func (x *exchange) copyBody(res *http.Response) bool {
 		n, err := res.Body.Read(buf)
 		if n > 0 {
 			if _, werr := x.w.Write(buf[:n]); werr != nil {
-				x.decision.Status = 0
+				x.left = true
 				return false
 			}
 			if sent += int64(n); sent != res.ContentLength {
@@ -238,8 +251,12 @@ func (x *exchange) copyBody(res *http.Response) bool {
 	}
 }
 
-// start sends the final status, once.
+// start puts the CORS fields of the client at hand on, last of all, and sends
+// the final status.
 func (x *exchange) start(status int) {
+	if x.route != nil {
+		x.route.CORS.Apply(x.w.Header(), x.r.Header, x.origin)
+	}
 	x.started = true
 	x.decision.Status = status
 	x.w.WriteHeader(status)
@@ -259,41 +276,4 @@ func (x *exchange) clientGone() { x.abort = true }
 // (RFC 9110 §6.4.1).
 func bodyAllowed(status int) bool {
 	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
-}
-
-// informer passes interim responses (RFC 9110 §15.2) of the upstream on to the
-// client while its goroutine waits for the final one. They are stripped of
-// another authority's CORS fields as any response.
-type informer struct {
-	mu   sync.Mutex // guards done and, until done, the ResponseWriter
-	done bool
-	x    *exchange
-}
-
-// informer returns the informer of this exchange. It must be stopped before
-// anything else writes to the client.
-func (x *exchange) informer() *informer { return &informer{x: x} }
-
-func (i *informer) inform(code int, fields http.Header) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.done {
-		return
-	}
-	fields = fields.Clone()
-	i.x.route.CORS.Strip(fields, safe(i.x.r.Method))
-	h := i.x.w.Header()
-	for name, lines := range fields {
-		h[name] = lines
-	}
-	i.x.w.WriteHeader(code)
-	for name := range fields {
-		delete(h, name)
-	}
-}
-
-func (i *informer) stop() {
-	i.mu.Lock()
-	i.done = true
-	i.mu.Unlock()
 }

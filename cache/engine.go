@@ -41,11 +41,14 @@ type Engine struct {
 	marks   *flight.Marks // hit-for-miss
 	serial  atomic.Uint64 // tells the flights of routes apart that do not collapse
 
-	ctx    context.Context // ends when Close gives up waiting
+	ctx    context.Context // of fetches; ends when Close gives up waiting
 	cancel context.CancelFunc
-	fills  sync.WaitGroup
-	mu     sync.Mutex // guards closed against fills.Add
-	closed bool
+
+	upgrades    context.Context // of connections that changed protocol
+	endUpgrades context.CancelFunc
+	fills       sync.WaitGroup
+	mu          sync.Mutex // guards closed against fills.Add
+	closed      bool
 
 	exchanges sync.Pool // *exchange
 }
@@ -67,6 +70,7 @@ func New(cfg Config) *Engine {
 	e.flights = flight.NewGroup[*fillHead](flight.Options{Budget: e.budget})
 	e.marks = flight.NewMarks(flight.MarksOptions{})
 	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.upgrades, e.endUpgrades = context.WithCancel(context.Background())
 	e.exchanges.New = func() any { return new(exchange) }
 	e.Swap(cfg.Plan)
 	return e
@@ -91,13 +95,14 @@ func (e *Engine) Close(ctx context.Context) error {
 		err = ctx.Err()
 	}
 	e.cancel()
+	e.endUpgrades()
 	<-done
 	return err
 }
 
 // EndUpgrades ends the connections that changed protocol, which a graceful
 // stop would otherwise wait for as long as the peers like.
-func (e *Engine) EndUpgrades() { e.cancel() }
+func (e *Engine) EndUpgrades() { e.endUpgrades() }
 
 // goFill runs f on a goroutine that Close waits for; it reports false when the
 // Engine is closed.
@@ -129,7 +134,7 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve is a request's life: the eight steps. A step that answers reports so
 // and ends it; the others leave what they found in the exchange for the next.
 func (x *exchange) serve() {
-	if x.routeStep() || x.preflightStep() {
+	if x.routeStep() || x.preflightStep() || x.refuse() {
 		return
 	}
 	if x.keyStep() {

@@ -32,10 +32,15 @@ type exchange struct {
 	keyBuf     []byte
 	flightBuf  []byte
 
-	object  *Object  // the selected stored response, fresh or not
-	names   []string // selecting names that the stored variants have, when none was selected
-	started bool     // a final status was sent, so that an error can only cut the connection
-	abort   bool     // the content ended early: cut the connection
+	object  *Object     // the selected stored response, fresh or not
+	names   []string    // selecting names that the stored variants have, when none was selected
+	started bool        // a final status was sent, so that an error can only cut the connection
+	abort   bool        // the content ended early: cut the connection
+	left    bool        // the client took less than the whole
+	arrived bool        // the flight had all its content when the request joined
+	marked  bool        // the key has a hit-for-miss mark
+	epoch   uint64      // of the target URI when the request went forward
+	own     http.Header // fields for this client that are not stored
 
 	decision Decision
 }
@@ -113,7 +118,7 @@ func (x *exchange) routeStep() (answered bool) {
 	if safe(r.Method) && !isUpgrade(r) {
 		x.seen.hideOrigin, x.seen.hideRequest = !x.origin.Forward, !x.origin.ForwardRequest
 	}
-	return x.refuse()
+	return false
 }
 
 // scheme returns the scheme that the client used.
@@ -148,7 +153,8 @@ func isUpgrade(r *http.Request) bool {
 	return false
 }
 
-// refuse ends a request that must not go further, whatever its route.
+// refuse ends a request that must not go further. A preflight has been answered
+// before: it has its own way of being refused.
 func (x *exchange) refuse() (answered bool) {
 	r := x.r
 	if x.origin.Refuse {
@@ -160,9 +166,11 @@ func (x *exchange) refuse() (answered bool) {
 	}
 	if limit := x.plan.BodyLimit; limit > 0 && r.Body != nil && r.Body != http.NoBody {
 		if r.ContentLength > limit {
-			return x.fail(http.StatusRequestEntityTooLarge, cachestatus.BodyTooLarge, "The request content is larger than this server takes.")
+			return x.tooLarge()
 		}
-		r.Body = http.MaxBytesReader(x.w, r.Body, limit)
+		// Without the writer: it would change the response's fields from
+		// whatever goroutine reads the content.
+		r.Body = http.MaxBytesReader(nil, r.Body, limit)
 	}
 	return false
 }
@@ -205,6 +213,9 @@ func (x *exchange) keyStep() bool {
 // the request's directives on the way.
 func (x *exchange) uncacheable() cachestatus.Reason {
 	r := x.r
+	if !x.route.IgnoreDirectives {
+		x.directives = rfc9111.ParseRequest(r.Header)
+	}
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return cachestatus.Method
@@ -219,12 +230,8 @@ func (x *exchange) uncacheable() cachestatus.Reason {
 	case rfc9111.ForOrigin(r.Header):
 		// Preconditions on the upstream's current representation are not for
 		// a cache to evaluate (RFC 9111 §4.3.2).
-		return cachestatus.MustRevalidate
+		return cachestatus.Precondition
 	}
-	if x.route.IgnoreDirectives {
-		return cachestatus.None
-	}
-	x.directives = rfc9111.ParseRequest(r.Header)
 	if x.directives.NoStore {
 		return cachestatus.RequestNoStore
 	}

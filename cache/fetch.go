@@ -21,6 +21,10 @@ type fillHead struct {
 	stale    bool    // the upstream failed, and object is what was stored
 	upstream int     // status of the upstream's response; 0 when it was not asked
 	length   int64   // announced length of growing content, -1 when unknown
+	// own are the fields that the client whose request began the flight gets
+	// and nobody else, because they are not stored (private="Set-Cookie").
+	own     http.Header
+	refused cachestatus.Reason // why the store refused a complete object
 }
 
 // fill is one fetch on behalf of a flight. It runs on a goroutine of the
@@ -38,8 +42,8 @@ type fill struct {
 	names      []string
 	epoch      uint64
 	request    *http.Request
-	object     *Object   // to validate, and to fall back on; may be nil
-	client     *informer // of the leader's client; nil in the background
+	object     *Object      // to validate, and to fall back on; may be nil
+	client     chan interim // of the leader's client; nil in the background
 
 	cancel context.CancelFunc // set before the flight is decided
 
@@ -116,6 +120,7 @@ func (j *fill) fetch(ctx context.Context) (handed bool) {
 	validating := false
 	if j.object != nil {
 		key.SetStored(j.request.Header, &j.object.Selecting)
+		j.route.Request.apply(j.request.Header) // what the route sets is not the client's to select by
 		validating = rfc9111.SetValidators(j.request.Header, &j.object.Meta)
 	}
 	sent := j.e.now()
@@ -147,7 +152,12 @@ func (j *fill) fetch(ctx context.Context) (handed bool) {
 
 func (j *fill) roundTrip(ctx context.Context) (*http.Response, error) {
 	if j.client != nil {
-		ctx = withInformational(ctx, j.client.inform)
+		ctx = withInformational(ctx, func(code int, h http.Header) {
+			select {
+			case j.client <- interim{code, h.Clone()}:
+			default: // the client does not take them; nobody waits for it
+			}
+		})
 	}
 	return j.route.Upstream.RoundTrip(j.request.Clone(ctx))
 }
@@ -197,63 +207,119 @@ func (j *fill) assessed(res *http.Response, sent, received time.Time) *rfc9111.R
 // replaced forgets the stored response that a full one has taken the place of:
 // a success or a client error says that the stored one is no longer current.
 func (j *fill) replaced(ctx context.Context, status int) {
-	if j.object != nil && !rfc9111.ErrorStatus(status) {
+	if j.object != nil && !rfc9111.ErrorStatus(status) && !aboutClient(status) {
 		_ = j.route.Store.Delete(ctx, j.object)
 	}
+}
+
+// aboutClient reports whether a status speaks of who asked and how often, and
+// not of the resource.
+func aboutClient(status int) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired, http.StatusRequestTimeout,
+		http.StatusTooManyRequests, http.StatusRequestHeaderFieldsTooLarge, http.StatusNetworkAuthenticationRequired:
+		return true
+	}
+	return false
 }
 
 // store publishes a response to everybody who waits, reads its content, and
 // stores it before the flight leaves the group.
 func (j *fill) store(ctx context.Context, res *http.Response, spec ObjectSpec) {
 	defer res.Body.Close()
-	head := &fillHead{object: NewObject(spec), upstream: res.StatusCode, length: res.ContentLength}
-	j.e.marks.Clear(j.flightKey)
+	head := &fillHead{object: NewObject(spec), upstream: res.StatusCode, length: res.ContentLength, own: notStored(res.Header, spec.Header)}
 	j.flight.Publish(ctx, head, flight.Content{
 		MaxBody: j.route.MaxObject, Expect: res.ContentLength,
-		OnOverflow: func(flight.Overflow) { j.mark() },
+		OnOverflow: j.overflowed,
 		OnUnwanted: j.cancel,
 	})
 	_, err := j.flight.ReadFrom(res.Body)
 	j.flight.Finish(err)
 	chunks, whole := j.flight.Chunks()
-	if err != nil || !whole {
-		return
+	switch {
+	case err != nil:
+		j.unstored(cachestatus.Incomplete)
+	case whole:
+		spec.Body = chunks
+		o := NewObject(spec)
+		j.flight.Adopt(o.body)
+		j.unstored(j.put(ctx, o))
 	}
-	spec.Body = chunks
-	o := NewObject(spec)
-	j.flight.Adopt(o.body)
-	j.put(ctx, o)
 }
 
-func (j *fill) put(ctx context.Context, o *Object) {
+// notStored returns the fields of a response that its stored form lacks
+// because they are for one client: Set-Cookie, and what private="…" lists.
+// What is a connection's has been removed before.
+func notStored(received, stored http.Header) http.Header {
+	var own http.Header
+	for name, lines := range received {
+		if stored[name] != nil || hopByHop(name) || name == "Age" {
+			continue
+		}
+		if own == nil {
+			own = make(http.Header)
+		}
+		own[name] = lines
+	}
+	return own
+}
+
+// overflowed is called when the content outgrew what may be kept.
+func (j *fill) overflowed(why flight.Overflow) {
+	if why == flight.NoBudget {
+		j.unstored(cachestatus.MemoryBudget) // of the moment, not of the key
+		return
+	}
+	j.mark()
+	j.unstored(cachestatus.TooLarge)
+}
+
+// unstored records that a response was not stored although its head said so.
+func (j *fill) unstored(reason cachestatus.Reason) {
+	if reason != cachestatus.None && j.e.recorder != nil {
+		j.e.recorder.NotStored(j.route, reason)
+	}
+}
+
+// put stores o and returns why the store refused it, or None.
+func (j *fill) put(ctx context.Context, o *Object) cachestatus.Reason {
 	opt := PutOptions{Variants: j.route.Variants, Epoch: j.epoch}
 	if j.origin.Capped {
 		opt.Origins = j.route.Origins
 	}
 	err := j.route.Store.Put(ctx, o, opt)
-	if err == nil || errors.Is(err, ErrPurged) || errors.Is(err, ErrNotAdmitted) {
-		return
-	}
-	if errors.Is(err, ErrTooManyVariants) || errors.Is(err, ErrTooManyOrigins) {
+	switch {
+	case err == nil:
+		return cachestatus.None
+	case errors.Is(err, ErrPurged):
+		return cachestatus.Purged
+	case errors.Is(err, ErrNotAdmitted):
+		return cachestatus.NotAdmitted
+	case errors.Is(err, ErrTooManyVariants):
 		j.mark() // nobody need wait for what will not be there
-		return
+		return cachestatus.TooManyVariants
+	case errors.Is(err, ErrTooManyOrigins):
+		j.mark()
+		return cachestatus.TooManyOrigins
 	}
 	j.e.log("cache: store cannot take a response", err)
+	return cachestatus.StoreFailed
 }
 
 // freshen takes a 304 into the stored response (RFC 9111 §4.3.4). It reports
 // ok = false when the 304 is about another representation.
 func (j *fill) freshen(ctx context.Context, res *http.Response, sent time.Time) (handed, ok bool) {
 	now := j.e.now()
+	varies := res.Header["Vary"] != nil // before Observe may mend it
 	reason := receive(j.route, res, j.origin, true)
 	o := j.object
 	if etag := res.Header.Get("Etag"); etag != "" && o.Meta.ETag != "" && !rfc9111.WeakMatch(etag, o.Meta.ETag) {
 		return false, false
 	}
-	if vary := res.Header["Vary"]; vary != nil {
-		if names, star := key.Names(vary); star || !slices.Equal(names, o.Selecting.Names) {
-			return false, false
-		}
+	if !varies {
+		delete(res.Header, "Vary")
+	} else if !sameVary(res, o) {
+		return false, false
 	}
 	defer res.Body.Close()
 	fields, meta, why := rfc9111.Refresh(o.Header(), o.Status, j.assessed(res, sent, now), &j.route.Policy)
@@ -264,15 +330,32 @@ func (j *fill) freshen(ctx context.Context, res *http.Response, sent time.Time) 
 		if !ofRequest(reason) {
 			_ = j.route.Store.Delete(ctx, o)
 		}
-		merged := rfc9111.Freshen(o.Header(), res.Header)
-		delete(merged, "Age")
-		return j.handOver(nil, o.Freshened(merged, o.Meta), reason), true
+		return j.handOver(nil, confirmed(o, res, now), reason), true
 	}
 	n := o.Freshened(fields, meta)
-	j.put(ctx, n)
-	j.flight.Publish(ctx, &fillHead{object: n, complete: true, upstream: res.StatusCode}, flight.Content{})
+	refused := j.put(ctx, n)
+	j.flight.Publish(ctx, &fillHead{object: n, complete: true, upstream: res.StatusCode, refused: refused}, flight.Content{})
 	j.flight.Finish(nil)
 	return false, true
+}
+
+// sameVary reports whether a response selects by the same fields as o.
+func sameVary(res *http.Response, o *Object) bool {
+	names, star := key.Names(res.Header["Vary"])
+	return !star && slices.Equal(names, o.Selecting.Names)
+}
+
+// confirmed is o as a 304 has confirmed it for one client that alone may have
+// it: as new as the 304.
+func confirmed(o *Object, res *http.Response, now time.Time) *Object {
+	fields := rfc9111.Freshen(o.Header(), res.Header)
+	delete(fields, "Age")
+	if fields["Date"] == nil {
+		fields["Date"] = []string{now.UTC().Format(http.TimeFormat)}
+	}
+	m := o.Meta
+	m.ResponseTime, m.InitialAge = now, 0
+	return o.Freshened(fields, m)
 }
 
 // ofRequest reports whether a reason not to store speaks of this request only:
@@ -299,7 +382,11 @@ func (j *fill) publishStale(ctx context.Context, status int) {
 }
 
 // mark remembers that waiting for this key is of no use for a while.
-func (j *fill) mark() { j.e.marks.Mark(j.flightKey, j.e.now()) }
+func (j *fill) mark() {
+	if !j.route.NoCollapse { // there nobody waits, and every flight has its own key
+		j.e.marks.Mark(j.flightKey, j.e.now())
+	}
+}
 
 // handOver frees everybody who waits, and gives the response to the client
 // whose request began the flight, or drops it when that client has left.
@@ -340,12 +427,5 @@ func (j *fill) abandon() {
 	if res != nil {
 		res.Body.Close()
 		j.cancel()
-	}
-}
-
-// stopInforming ends the interim responses to the leader's client.
-func (j *fill) stopInforming() {
-	if j != nil && j.client != nil {
-		j.client.stop()
 	}
 }

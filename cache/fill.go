@@ -23,8 +23,9 @@ func (x *exchange) fillStep() {
 	// A flight whose answer turns out to be another variant is no use to this
 	// request; its Vary names the fields that the next key needs.
 	for range 3 {
-		x.flightKey()
+		x.flightKey(false)
 		if x.e.marks.Marked(x.flightBuf, x.now) {
+			x.marked = true
 			x.note(cachestatus.HitForMiss)
 			break
 		}
@@ -60,13 +61,14 @@ func (x *exchange) alone() bool {
 // flightKey builds the key of the request's flight: what separates two primary
 // keys and variants, and beyond that the epoch, so that nobody joins a fetch
 // that began before an invalidation, and whether the request is authorized.
-func (x *exchange) flightKey() {
+// A refresh in the background runs once at a time on every route.
+func (x *exchange) flightKey(background bool) {
 	b := x.flightBuf[:0]
 	b = strconv.AppendUint(b, x.route.Store.Epoch(x.key.URI()), 16)
 	if x.authorized {
 		b = append(b, 'a')
 	}
-	if x.route.NoCollapse {
+	if x.route.NoCollapse && !background {
 		b = append(b, 'n')
 		b = strconv.AppendUint(b, x.e.serial.Add(1), 16)
 	}
@@ -88,17 +90,20 @@ func (x *exchange) flightKey() {
 // It reports false when this request has to try again.
 func (x *exchange) joinFlight() bool {
 	f, leader := x.e.flights.Join(x.flightBuf)
+	x.arrived = !leader && f.Complete()
 	var j *fill
 	if leader {
 		j = x.newFill(f, x.object)
-		j.client = x.informer()
+		j.client = make(chan interim, interims)
 		if !x.e.goFill(j.run) {
 			f.Fail(errClosing)
 			f.Leave()
 		}
 	}
+	if leader {
+		x.interimUntil(f.Decided(), j.client)
+	}
 	out, err := f.Wait(x.r.Context())
-	j.stopInforming()
 	switch out.State {
 	case flight.Published:
 		return x.published(out, leader)
@@ -120,6 +125,21 @@ func (x *exchange) joinFlight() bool {
 	return true
 }
 
+// interimUntil passes interim responses on until the flight is decided or the
+// client has left.
+func (x *exchange) interimUntil(decided <-chan struct{}, client <-chan interim) {
+	for {
+		select {
+		case i := <-client:
+			x.deliverInterim(i)
+		case <-decided:
+			return
+		case <-x.r.Context().Done():
+			return
+		}
+	}
+}
+
 var errClosing = errors.New("cache: closing")
 
 // published delivers what a flight shares, if this request may have it.
@@ -131,8 +151,15 @@ func (x *exchange) published(out flight.Outcome[*fillHead], leader bool) bool {
 		x.names = o.Selecting.Names
 		return false
 	}
+	if !leader && !x.mayHave(head) {
+		x.forward()
+		return true
+	}
 	x.decision.Collapsed = !leader
 	x.decision.Upstream = head.upstream
+	if leader {
+		x.own = head.own
+	}
 	switch {
 	case head.stale:
 		x.decision.Result = ResultStale
@@ -145,15 +172,36 @@ func (x *exchange) published(out flight.Outcome[*fillHead], leader bool) bool {
 		x.deliverStored(o, cachestatus.None)
 	case head.complete:
 		x.decision.Result = ResultRevalidated
-		x.decision.Stored = true
+		x.decision.Stored = head.refused == cachestatus.None
+		x.note(head.refused)
 		x.deliverStored(o, x.decision.Reason)
+	case x.arrived:
+		// The whole response was here before the request: a hit in all but
+		// the store's last microseconds.
+		x.decision.Result, x.decision.Forward = ResultHit, cachestatus.NotForwarded
+		x.decision.Collapsed, x.decision.Upstream = false, 0
+		x.deliverGrowing(head, out.Body)
 	default:
 		x.decision.Result = ResultMiss
 		x.decision.Stored = true
 		x.deliverGrowing(head, out.Body)
 	}
-	if !leader {
+	if x.decision.Collapsed {
 		x.decision.Result = ResultCollapsed
+	}
+	return true
+}
+
+// mayHave reports whether a follower's own directives let it have a stored
+// response that the leader was content with. What is new from the upstream
+// anybody may have.
+func (x *exchange) mayHave(head *fillHead) bool {
+	switch {
+	case head.stale:
+		return standsIn(head.object, x.directives, x.now)
+	case head.complete && head.upstream == 0:
+		reuse, _ := rfc9111.Decide(&head.object.Meta, x.directives, x.now)
+		return reuse == rfc9111.UseFresh
 	}
 	return true
 }
@@ -179,7 +227,7 @@ func (x *exchange) takeOver(j *fill) {
 
 // refresh validates o in the background (RFC 5861 §3), once at a time.
 func (x *exchange) refresh(o *Object) {
-	x.flightKey()
+	x.flightKey(true)
 	f, ok := x.e.flights.Lead(x.flightBuf)
 	if !ok {
 		return

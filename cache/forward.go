@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"os"
 
 	"veneer/cache/cachestatus"
 	"veneer/cache/key"
@@ -15,14 +14,21 @@ import (
 // outside the cache, and answers that are known not to be shareable. Request
 // and response stream; nothing waits for the whole of either.
 func (x *exchange) forward() {
+	if x.directives.OnlyIfCached && safe(x.r.Method) {
+		x.fail(http.StatusGatewayTimeout, cachestatus.OnlyIfCached, "Nothing stored can answer, and the request says only-if-cached.")
+		return
+	}
 	if x.refuseRanges() {
 		return
 	}
+	if !x.bypass {
+		x.epoch = x.route.Store.Epoch(x.key.URI())
+	}
 	ctx, cancel := context.WithCancel(x.r.Context())
 	defer cancel()
-	informer := x.informer()
+	informer := &informer{x: x}
 	req := x.outgoing(withInformational(ctx, informer.inform))
-	if x.origin.Full {
+	if x.origin.Full && safe(x.r.Method) {
 		// A 304 would let the browser go on using what it may not read.
 		delete(req.Header, "If-None-Match")
 		delete(req.Header, "If-Modified-Since")
@@ -62,10 +68,13 @@ func (x *exchange) learn(res *http.Response, reason cachestatus.Reason) {
 	case rfc9111.Invalidates(x.r.Method, res.StatusCode):
 		x.invalidate(res)
 	case x.bypass:
+	case reason != cachestatus.None:
 	case x.r.Method == http.MethodHead:
 		x.learnFromHead(res)
-	case reason == cachestatus.None && x.decision.Reason == cachestatus.HitForMiss:
-		if _, why := x.assess(res, res.StatusCode); why == cachestatus.None {
+	case x.marked && res.ContentLength <= x.route.MaxObject && len(res.Trailer) == 0:
+		// Content of unknown length may have been what outgrew the limit: such
+		// a mark runs out by itself.
+		if _, why := x.assess(res, res.StatusCode); why == cachestatus.None && res.ContentLength >= 0 {
 			x.e.marks.Clear(x.flightBuf)
 		}
 	}
@@ -94,30 +103,31 @@ func (x *exchange) invalidate(res *http.Response) {
 }
 
 func (x *exchange) invalidateURI(s Store, t key.Target) {
-	if _, err := s.Invalidate(x.r.Context(), key.URIKey(nil, t)); err != nil {
+	if _, err := s.Invalidate(context.WithoutCancel(x.r.Context()), key.URIKey(nil, t)); err != nil {
 		x.e.log("cache: store cannot invalidate", err)
 	}
 }
 
 // learnFromHead freshens or removes the stored GET response (RFC 9111 §4.3.5).
 func (x *exchange) learnFromHead(res *http.Response) {
-	o := x.object
+	o, ctx := x.object, context.WithoutCancel(x.r.Context())
 	if o == nil || res.StatusCode != http.StatusOK {
 		return
 	}
-	if !rfc9111.HeadFreshens(o.Header(), res.Header, int64(len(o.body))) {
-		_ = x.route.Store.Delete(x.r.Context(), o)
+	if !rfc9111.HeadFreshens(o.Header(), res.Header, int64(len(o.body))) || !sameVary(res, o) {
+		_ = x.route.Store.Delete(ctx, o)
 		return
 	}
 	fields, meta, why := rfc9111.Refresh(o.Header(), o.Status, &rfc9111.Response{
 		Method: http.MethodGet, Request: &x.seen, Status: res.StatusCode, Header: res.Header,
 		RequestTime: x.now, ResponseTime: x.e.now(),
 	}, &x.route.Policy)
-	if why != cachestatus.None {
-		_ = x.route.Store.Delete(x.r.Context(), o)
-		return
+	switch {
+	case why == cachestatus.None:
+		_ = x.route.Store.Put(ctx, o.Freshened(fields, meta), PutOptions{Variants: x.route.Variants, Epoch: x.epoch})
+	case !ofRequest(why):
+		_ = x.route.Store.Delete(ctx, o)
 	}
-	_ = x.route.Store.Put(x.r.Context(), o.Freshened(fields, meta), PutOptions{Epoch: x.route.Store.Epoch(x.key.URI())})
 }
 
 // deliverStale answers with the stored response because the upstream failed,
@@ -141,11 +151,10 @@ func (x *exchange) upstreamFailed(err error) {
 	case x.r.Context().Err() != nil:
 		x.clientGone()
 	case errors.As(err, &tooLarge):
-		x.fail(http.StatusRequestEntityTooLarge, cachestatus.BodyTooLarge, "The request content is larger than this server takes.")
+		x.tooLarge()
 	case x.deliverStale():
-	case !errors.As(err, &known) && errors.Is(err, os.ErrDeadlineExceeded):
-		x.w.Header()["Connection"] = []string{"close"}
-		x.fail(http.StatusRequestTimeout, cachestatus.RequestTimeout, "The request content did not arrive in time.")
+	case errors.As(err, &known) && known.HTTPStatus() == http.StatusRequestTimeout:
+		x.closing(http.StatusRequestTimeout, cachestatus.RequestTimeout, "The request content did not arrive in time.")
 	case known != nil:
 		reason, ok := reasonsByToken[known.Token()]
 		if !ok {

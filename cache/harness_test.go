@@ -66,9 +66,10 @@ type tier struct {
 	client   *http.Client
 	stop     func()
 
-	mu   sync.Mutex // guards seen and log
-	seen []*http.Request
-	log  []cache.Decision
+	mu       sync.Mutex // guards what follows
+	seen     []*http.Request
+	log      []cache.Decision
+	unstored []cachestatus.Reason
 }
 
 // toUpstream sends requests to the upstream's listener, whatever their host.
@@ -87,6 +88,12 @@ type everyRoute struct{ route *cache.Route }
 func (e everyRoute) Lookup(string, string) (*cache.Route, bool) { return e.route, true }
 
 type recorder struct{ tier *tier }
+
+func (r recorder) NotStored(_ *cache.Route, reason cachestatus.Reason) {
+	r.tier.mu.Lock()
+	r.tier.unstored = append(r.tier.unstored, reason)
+	r.tier.mu.Unlock()
+}
 
 func (r recorder) Record(_ *http.Request, d *cache.Decision) {
 	r.tier.mu.Lock()

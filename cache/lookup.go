@@ -92,6 +92,14 @@ func (x *exchange) reuseStep() (answered bool) {
 	case rfc9111.OnlyIfCachedFails:
 		return x.fail(http.StatusGatewayTimeout, cachestatus.OnlyIfCached, "What is stored cannot answer, and the request says only-if-cached.")
 	}
+	if !x.object.Selecting.Matches(&x.seen) {
+		// It was selected by its content, which makes it good as a fresh
+		// answer only: its validators speak of another request's variant.
+		x.names, x.object = x.object.Selecting.Names, nil
+		x.note(cachestatus.VaryMismatch)
+		x.decision.Forward = cachestatus.VaryMiss
+		return false
+	}
 	x.note(reason)
 	x.decision.Forward = cachestatus.ByStale
 	switch reason {

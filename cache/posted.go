@@ -9,6 +9,10 @@ import (
 	"veneer/cache/rfc9111"
 )
 
+// postedMax bounds the content of a POST's response that is stored, in bytes:
+// it is kept beside the fetches that have a budget.
+const postedMax = 1 << 20
+
 // storePosted stores the response to a POST for later GETs where it says that
 // it is the current representation of the target URI: explicit freshness and a
 // Content-Location equal to the target (RFC 9110 §9.3.3). The client gets it
@@ -16,8 +20,14 @@ import (
 func (x *exchange) storePosted(res *http.Response, reason cachestatus.Reason) bool {
 	r := x.r
 	location := res.Header.Get("Content-Location")
-	if r.Method != http.MethodPost || x.route.Store == nil || reason != cachestatus.None ||
-		location == "" || res.StatusCode != http.StatusOK || res.ContentLength > x.route.MaxObject || x.origin.NoStore {
+	limit := min(postedMax, x.route.MaxObject)
+	switch {
+	case r.Method != http.MethodPost, x.route.Store == nil, reason != cachestatus.None, x.directives.NoStore,
+		location == "", res.StatusCode != http.StatusOK, res.ContentLength > limit, len(res.Trailer) > 0,
+		r.Header["Authorization"] != nil:
+		return false
+	case r.Header["Origin"] != nil:
+		// The upstream saw it, and the key of a GET may not hold it.
 		return false
 	}
 	u, err := x.target.URL().Parse(location)
@@ -30,15 +40,15 @@ func (x *exchange) storePosted(res *http.Response, reason cachestatus.Reason) bo
 	}
 	meta, why := rfc9111.Assess(response, &x.route.Policy)
 	names, star := key.Names(res.Header["Vary"])
-	if why != cachestatus.None || star || r.Header["Authorization"] != nil {
+	if why != cachestatus.None || star {
 		return false
 	}
 	k := x.route.Key.Append(nil, http.MethodGet, x.target, x.origin.Bucket, &x.seen)
 	epoch := x.route.Store.Epoch(k.URI())
-	keep := &keeper{limit: x.route.MaxObject}
+	keep := &keeper{limit: limit}
 	res.Body = teeBody{res.Body, keep}
 	x.deliverResponse(res)
-	if x.abort || keep.over || x.decision.Status == 0 {
+	if x.abort || keep.over || x.left {
 		return true
 	}
 	o := NewObject(ObjectSpec{

@@ -41,14 +41,25 @@ func (x *exchange) fail(status int, reason cachestatus.Reason, detail string) bo
 	h["X-Content-Type-Options"] = []string{"nosniff"}
 	s := cachestatus.Status{Forward: x.decision.Forward, Detail: reason}
 	h["Cache-Status"] = []string{s.String()}
-	if x.route != nil {
-		x.route.CORS.Apply(h, x.r.Header, x.origin)
-	}
 	x.start(status)
 	if x.r.Method != http.MethodHead {
 		_, _ = x.w.Write(body)
 	}
 	return true
+}
+
+// tooLarge refuses a request whose content is more than the limit. The rest of
+// it is not read, so the connection ends (RFC 9110 §15.5.14).
+func (x *exchange) tooLarge() bool {
+	return x.closing(http.StatusRequestEntityTooLarge, cachestatus.BodyTooLarge, "The request content is larger than this server takes.")
+}
+
+// closing is fail where what is left of the request cannot be trusted.
+func (x *exchange) closing(status int, reason cachestatus.Reason, detail string) bool {
+	if !x.started && x.r.ProtoMajor == 1 {
+		x.w.Header()["Connection"] = []string{"close"}
+	}
+	return x.fail(status, reason, detail)
 }
 
 // upstreamError is what a RoundTripper's error may say about itself: the

@@ -91,7 +91,7 @@ func (x *exchange) multipart(h http.Header, o *Object, rs []rfc9111.Range) {
 // what is too much is so for any size.
 func (x *exchange) refuseRanges() (answered bool) {
 	lines := x.r.Header["Range"]
-	if lines == nil {
+	if lines == nil || x.r.Method != http.MethodGet {
 		return false
 	}
 	if _, err := rfc9111.ParseRange(lines, math.MaxInt64/2); errors.Is(err, rfc9111.ErrRangeRefused) {

@@ -142,7 +142,7 @@ func (r Result) String() string {
 type Decision struct {
 	Route     *Route // nil when none matched
 	Result    Result
-	Status    int // of the response; 0 when the client left before there was one
+	Status    int // of the response; 0 when there was none, because the client left
 	Forward   cachestatus.Forward
 	Upstream  int // status of the upstream's response, 0 when there was none
 	Stored    bool
@@ -158,4 +158,8 @@ type Decision struct {
 // does not keep d or r. It is called on the request's own goroutine.
 type Recorder interface {
 	Record(r *http.Request, d *Decision)
+	// NotStored is called on any goroutine when a response was not stored
+	// although its head had said that it would be: it ended early, grew too
+	// large, or the store refused it.
+	NotStored(route *Route, reason cachestatus.Reason)
 }

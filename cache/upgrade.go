@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"veneer/cache/cachestatus"
 )
@@ -34,9 +35,9 @@ func (x *exchange) deliverUpgrade(res *http.Response) {
 		return
 	}
 	end := func() { conn.Close(); peer.Close() }
-	defer context.AfterFunc(x.e.ctx, end)()
+	defer context.AfterFunc(x.e.upgrades, end)()
 	defer context.AfterFunc(x.r.Context(), end)() // a server that stops ends it
-	relay(conn, rw.Reader, peer)
+	relay(conn, rw.Reader, peer, end)
 }
 
 // writeSwitch sends the 101 head as the upstream wrote it.
@@ -50,17 +51,23 @@ func writeSwitch(w *bufio.Writer, res *http.Response) error {
 	return w.Flush()
 }
 
+// halfClosed is how long one direction may outlive the other.
+const halfClosed = 30 * time.Second
+
 // relay copies both ways until both are done; a side that ends its half is
-// told on to the other where the connection can say so.
-func relay(conn net.Conn, fromClient io.Reader, peer io.ReadWriteCloser) {
+// told on to the other where the connection can say so, and the other has some
+// time left to say the rest.
+func relay(conn net.Conn, fromClient io.Reader, peer io.ReadWriteCloser, end func()) {
 	var both sync.WaitGroup
 	both.Go(func() {
 		_, _ = io.Copy(peer, fromClient)
 		closeWrite(peer)
+		time.AfterFunc(halfClosed, end)
 	})
 	both.Go(func() {
 		_, _ = io.Copy(conn, peer)
 		closeWrite(conn)
+		time.AfterFunc(halfClosed, end)
 	})
 	both.Wait()
 }

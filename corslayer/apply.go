@@ -13,11 +13,9 @@ import (
 // without Apply leaves it out.
 const ExposedField = "Veneer-Exposed"
 
-// stripped are the CORS response fields (Fetch, "HTTP responses").
-var stripped = [...]string{
-	fieldAllowOrigin, fieldAllowCredentials, fieldAllowMethods, fieldAllowHeaders,
-	fieldAllowNetwork, fieldExposeHeaders, fieldMaxAge,
-}
+// corsPrefix begins the name of every CORS field (Fetch, "HTTP responses"),
+// those that are yet to come included.
+const corsPrefix = "Access-Control-"
 
 // Strip removes the CORS fields of an upstream's response, where Veneer is the
 // authority (own, off), and returns how many lines there were. It is for the
@@ -31,8 +29,8 @@ func (p *Policy) Strip(h http.Header) int {
 	delete(h, ExposedField)
 	exposed := h[fieldExposeHeaders]
 	n := 0
-	for _, name := range stripped {
-		if lines, ok := h[name]; ok {
+	for name, lines := range h {
+		if strings.HasPrefix(name, corsPrefix) {
 			n += max(len(lines), 1)
 			delete(h, name)
 		}

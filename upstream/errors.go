@@ -23,9 +23,11 @@ const (
 	NoServer
 	// Loop: CDN-Loop says that the request has been here before (RFC 8586).
 	Loop
-	// Aborted: the request's context ended, or its content could not be read;
-	// that is not the upstream's fault.
+	// Aborted: the request's context ended; that is not the upstream's fault.
 	Aborted
+	// Content: the request's content could not be read. That is the client's
+	// doing.
+	Content
 )
 
 var kinds = [...]struct {
@@ -39,6 +41,7 @@ var kinds = [...]struct {
 	Loop:        {http.StatusLoopDetected, "loop", "the request has been here before: it will not go to"},
 	// The client of an aborted request has left, or it was our own deadline.
 	Aborted: {http.StatusGatewayTimeout, "upstream-timeout", "gave up on"},
+	Content: {http.StatusRequestTimeout, "request-timeout", "the content did not arrive that goes to"},
 }
 
 // Error is why no response, or not all of it, came from an upstream. Error()
@@ -64,7 +67,8 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // HTTPStatus is the status to answer with: 502 when the upstream is not
 // reachable or does not speak HTTP, 503 when there is no server to ask, 504
-// when it did not answer in time, 508 for a loop.
+// when it did not answer in time, 508 for a loop, and 408 when it was the
+// client whose content did not come.
 func (e *Error) HTTPStatus() int { return kinds[e.Kind].status }
 
 // Token is the stable word for e, one of those of package cachestatus.
@@ -82,7 +86,7 @@ func classify(ctx context.Context, err error, a *attempt) (kind Kind, counts boo
 	var timeout net.Error
 	switch {
 	case a.body.failed() != nil:
-		return Aborted, false
+		return Content, false
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return Timeout, false
 	case ctx.Err() != nil:

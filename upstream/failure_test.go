@@ -199,12 +199,12 @@ func TestClientFailures(t *testing.T) {
 			r.Method, r.ContentLength = "POST", 9
 			r.Body = io.NopCloser(io.MultiReader(strings.NewReader("hel"), errReader{failing}))
 			return r
-		}, func(e *Error) bool { return e.Kind == Aborted && errors.Is(e, failing) }},
+		}, func(e *Error) bool { return e.Kind == Content && errors.Is(e, failing) }},
 		{"content too large", func(r *http.Request) *http.Request {
 			r.Method, r.ContentLength = "POST", -1
 			r.Body = http.MaxBytesReader(nil, io.NopCloser(strings.NewReader("hello")), 3)
 			return r
-		}, func(e *Error) bool { var m *http.MaxBytesError; return e.Kind == Aborted && errors.As(e, &m) }},
+		}, func(e *Error) bool { var m *http.MaxBytesError; return e.Kind == Content && errors.As(e, &m) }},
 		{"cancelled", func(r *http.Request) *http.Request {
 			ctx, cancel := context.WithCancel(r.Context())
 			cancel()
@@ -281,14 +281,14 @@ func TestTimeouts(t *testing.T) {
 
 func TestErrorsAreComplete(t *testing.T) {
 	var got []string
-	for k := Unreachable; k <= Aborted; k++ {
+	for k := Unreachable; k <= Content; k++ {
 		e := &Error{Kind: k, Server: "10.0.0.1:80", Err: io.EOF}
 		got = append(got, fmt.Sprintf("%d %s", e.HTTPStatus(), e.Token()))
 		if !strings.Contains(e.Error(), "10.0.0.1:80: EOF") || strings.Contains(e.Token(), "10.") {
 			t.Errorf("got %v", e)
 		}
 	}
-	want := []string{"502 upstream-unreachable", "504 upstream-timeout", "502 upstream-protocol", "503 no-healthy-server", "508 loop", "504 upstream-timeout"}
+	want := []string{"502 upstream-unreachable", "504 upstream-timeout", "502 upstream-protocol", "503 no-healthy-server", "508 loop", "504 upstream-timeout", "408 request-timeout"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

@@ -16,6 +16,7 @@ const (
 	RequestBody
 	RequestNoStore
 	RequestRange
+	Precondition
 	Upgrade
 	NoStore
 	Private
@@ -89,6 +90,7 @@ var entries = [reasonCount]entry{
 	RequestBody:         {"request-body", "RFC 9110 §9.3.1", "the request has content, which is not part of the key"},
 	RequestNoStore:      {"request-no-store", "RFC 9111 §5.2.1.5", "the request says no-store"},
 	RequestRange:        {"request-range", "RFC 9111 §3.3", "a range was asked for and the complete response was not fetched"},
+	Precondition:        {"precondition", "RFC 9111 §4.3.2", "the request has a precondition that only the origin server evaluates"},
 	Upgrade:             {"upgrade", "RFC 9110 §7.8", "the connection changes protocol"},
 	NoStore:             {"no-store", "RFC 9111 §5.2.2.5", "the response says no-store"},
 	Private:             {"private", "RFC 9111 §5.2.2.7", "the response says private"},

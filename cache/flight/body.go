@@ -158,6 +158,12 @@ func (b *body) overflowed() Overflow {
 	return b.overflow
 }
 
+func (b *body) complete() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.finished && b.err == nil && b.overflow == Fits
+}
+
 func (b *body) ended() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -211,3 +211,17 @@ func (f *Flight[H]) Size() int64 { return f.body.written() }
 
 // Overflowed says whether and why the content can no longer be stored.
 func (f *Flight[H]) Overflowed() Overflow { return f.body.overflowed() }
+
+// Decided is closed when Wait would not block any more.
+func (f *Flight[H]) Decided() <-chan struct{} { return f.decided }
+
+// Complete says that the content has arrived, whole: whoever joins now waits
+// for nothing.
+func (f *Flight[H]) Complete() bool {
+	select {
+	case <-f.decided:
+		return f.state == Published && f.body.complete()
+	default:
+		return false
+	}
+}

@@ -34,7 +34,7 @@ const (
 
 	defaultShards = 256
 	maxShards     = 4096
-	epochStripes  = 4096 // a power of two
+	epochStripes  = 64 << 10 // a power of two
 )
 
 // Store is a cache.Store in memory. It is safe for concurrent use; make one

@@ -71,7 +71,7 @@ func Build(cfg *config.Config, opt Options) (*App, error) {
 		a.log = slog.New(slog.DiscardHandler)
 	}
 	if err := a.build(cfg, opt); err != nil {
-		a.closeParts(endedContext())
+		_ = a.closeParts(endedContext()) // nothing was served yet
 		return nil, err
 	}
 	return a, nil
@@ -163,17 +163,16 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	a.phase.CompareAndSwap(starting, serving)
 	ended := make(chan error, len(serve))
+	var all sync.WaitGroup
 	for _, f := range serve {
-		go func() { ended <- f(ctx) }()
+		all.Go(func() { ended <- f(ctx) })
 	}
 	err := <-ended
 	if a.phase.Load() == draining {
 		err = nil // the listener was told to end; Drain says how that went
 	}
 	err = errors.Join(err, a.Drain(endedContext()))
-	for range len(serve) - 1 {
-		<-ended
-	}
+	all.Wait()
 	return err
 }
 

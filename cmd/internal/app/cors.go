@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"strings"
 	"sync/atomic"
 
 	"veneer/cache"
@@ -146,5 +147,14 @@ func (l *layer) Observe(h http.Header, o cache.Origin) cachestatus.Reason {
 
 // Apply implements cache.CORS.
 func (l *layer) Apply(h, request http.Header, o cache.Origin) {
+	if l.mode == corslayer.ModeOff {
+		// A response that was stored while the route was another's authority
+		// keeps its fields to itself.
+		for name := range h {
+			if strings.HasPrefix(name, "Access-Control-") {
+				delete(h, name)
+			}
+		}
+	}
 	l.policy.Apply(h, request, decision(o))
 }

@@ -162,13 +162,13 @@ func TestNobodyGetsAnothersOrigin(t *testing.T) {
 			}
 			w := httptest.NewRecorder()
 			engine.ServeHTTP(w, r)
-			checkOrigin(t, mode, origin, w)
+			checkOrigin(t, mode, origin, method == "GET" || method == "HEAD", w)
 		}
 	})
 }
 
 // checkOrigin checks one response against the Emit table of the contract.
-func checkOrigin(t *rapid.T, mode, origin string, w *httptest.ResponseRecorder) {
+func checkOrigin(t *rapid.T, mode, origin string, safe bool, w *httptest.ResponseRecorder) {
 	lines := w.Header()["Access-Control-Allow-Origin"]
 	acao := strings.Join(lines, " | ")
 	want := ""
@@ -197,7 +197,7 @@ func checkOrigin(t *rapid.T, mode, origin string, w *httptest.ResponseRecorder) 
 	if mode == "off" && len(w.Header()["Access-Control-Allow-Credentials"]) > 0 {
 		t.Fatalf("off to %q: %v", origin, w.Header())
 	}
-	if w.Code == http.StatusNotModified && mode != "any" && mode != "static" && mode != "off" && origin != "" && want == "" {
+	if w.Code == http.StatusNotModified && safe && mode != "any" && mode != "static" && mode != "off" && origin != "" && want == "" {
 		t.Fatalf("%s answered 304 to %q, which it refuses", mode, origin)
 	}
 }

@@ -56,6 +56,13 @@ func (c *recorder) Record(_ *http.Request, d *cache.Decision) {
 	}
 }
 
+// NotStored implements cache.Recorder.
+func (c *recorder) NotStored(route *cache.Route, reason cachestatus.Reason) {
+	if known := (*c.routes.Load())[route.Name]; known != nil {
+		known.AddNotStored(reason)
+	}
+}
+
 // notStored says why a response of the upstream was not stored, or None where
 // there was none or where somebody else's request stored it.
 func notStored(d *cache.Decision) cachestatus.Reason {

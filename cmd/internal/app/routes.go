@@ -2,6 +2,7 @@ package app
 
 import (
 	"net/http"
+	"slices"
 
 	"veneer/cache"
 	"veneer/cache/rfc9111"
@@ -25,6 +26,14 @@ func compileRoute(rt *config.Route, l *layer, up http.RoundTripper, store cache.
 		IgnoreDirectives: !c.HonourRequest, NoCollapse: !c.Collapse,
 		FetchTimeout: c.FetchTimeout,
 		Request:      edits(&rt.Headers.Request), Response: edits(&rt.Headers.Response),
+	}
+	if slices.Contains(c.Targets, "Surrogate-Control") {
+		// W3C Edge Architecture §2.1: this cache says what it understands, and
+		// in place of the client.
+		if r.Request.Set == nil {
+			r.Request.Set = make(map[string][]string)
+		}
+		r.Request.Set["Surrogate-Capability"] = []string{`veneer="Surrogate/1.0"`}
 	}
 	if c.Enabled {
 		r.Store = store // else a nil interface, which the engine takes for `cache: off`

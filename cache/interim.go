@@ -1,0 +1,78 @@
+package cache
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+)
+
+// interim is a 1xx response of the upstream (RFC 9110 §15.2).
+type interim struct {
+	code   int
+	fields http.Header
+}
+
+// interims is how many interim responses may wait for the client; more are
+// dropped, as they may be (RFC 9110 §15.2).
+const interims = 4
+
+// deliverInterim passes an interim response on to a client that knows them:
+// stripped of another authority's CORS fields as any response, and of what is
+// the connection's.
+func (x *exchange) deliverInterim(i interim) {
+	if !x.r.ProtoAtLeast(1, 1) {
+		return
+	}
+	fields := i.fields
+	x.route.CORS.Strip(fields, safe(x.r.Method))
+	for _, line := range fields["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			delete(fields, http.CanonicalHeaderKey(strings.TrimSpace(name)))
+		}
+	}
+	h := x.w.Header()
+	var sent []string
+	for name, lines := range fields {
+		if hopByHop(name) {
+			continue
+		}
+		h[name] = lines
+		sent = append(sent, name)
+	}
+	x.w.WriteHeader(i.code)
+	for _, name := range sent {
+		delete(h, name)
+	}
+}
+
+// hopByHop reports whether a field of an interim response stays behind: those
+// of the connection (RFC 9110 §7.6.1), and names of our own.
+func hopByHop(name string) bool {
+	switch name {
+	case "Connection", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length":
+		return true
+	}
+	return strings.HasPrefix(name, "Proxy-") || strings.HasPrefix(name, "Veneer-")
+}
+
+// informer passes interim responses on while the client's own goroutine waits
+// in RoundTrip. It must be stopped before anything else writes to the client.
+type informer struct {
+	mu   sync.Mutex // guards done and, until done, the ResponseWriter
+	done bool
+	x    *exchange
+}
+
+func (i *informer) inform(code int, fields http.Header) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.done {
+		i.x.deliverInterim(interim{code, fields.Clone()})
+	}
+}
+
+func (i *informer) stop() {
+	i.mu.Lock()
+	i.done = true
+	i.mu.Unlock()
+}
