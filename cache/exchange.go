@@ -37,7 +37,8 @@ type exchange struct {
 	started bool        // a final status was sent, so that an error can only cut the connection
 	abort   bool        // the content ended early: cut the connection
 	left    bool        // the client took less than the whole
-	arrived bool        // the flight had all its content when the request joined
+	late    bool        // the flight had its head when the request joined
+	arrived bool        // and all its content
 	marked  bool        // the key has a hit-for-miss mark
 	epoch   uint64      // of the target URI when the request went forward
 	own     http.Header // fields for this client that are not stored

@@ -90,7 +90,14 @@ func (x *exchange) flightKey(background bool) {
 // It reports false when this request has to try again.
 func (x *exchange) joinFlight() bool {
 	f, leader := x.e.flights.Join(x.flightBuf)
-	x.arrived = !leader && f.Complete()
+	x.late, x.arrived = false, false
+	if !leader {
+		select {
+		case <-f.Decided():
+			x.late, x.arrived = true, f.Complete()
+		default:
+		}
+	}
 	var j *fill
 	if leader {
 		j = x.newFill(f, x.object)
@@ -106,6 +113,12 @@ func (x *exchange) joinFlight() bool {
 	out, err := f.Wait(x.r.Context())
 	switch out.State {
 	case flight.Published:
+		if x.late && !x.usable(out.Head.object) {
+			// The response was there before the request, so it is a stored
+			// one in all but name, and would have to be validated.
+			out.Body.Close()
+			return x.afterFlight(f)
+		}
 		return x.published(out, leader)
 	case flight.Released:
 		x.note(cachestatus.Reason(out.Why))
@@ -133,7 +146,14 @@ func (x *exchange) interimUntil(decided <-chan struct{}, client <-chan interim) 
 		case i := <-client:
 			x.deliverInterim(i)
 		case <-decided:
-			return
+			for { // what came before the head is sent before it
+				select {
+				case i := <-client:
+					x.deliverInterim(i)
+				default:
+					return
+				}
+			}
 		case <-x.r.Context().Done():
 			return
 		}
@@ -192,6 +212,28 @@ func (x *exchange) published(out flight.Outcome[*fillHead], leader bool) bool {
 	return true
 }
 
+// usable reports whether o may answer this request as it is.
+func (x *exchange) usable(o *Object) bool {
+	reuse, _ := rfc9111.Decide(&o.Meta, x.directives, x.now)
+	return reuse == rfc9111.UseFresh
+}
+
+// afterFlight goes on when the flight's response has been stored, to look it
+// up; while it still grows the request goes forward alone.
+func (x *exchange) afterFlight(f *flight.Flight[*fillHead]) (answered bool) {
+	if !x.arrived {
+		x.forward()
+		return true
+	}
+	select {
+	case <-f.Left():
+		return false
+	case <-x.r.Context().Done():
+		x.clientGone()
+		return true
+	}
+}
+
 // mayHave reports whether a follower's own directives let it have a stored
 // response that the leader was content with. What is new from the upstream
 // anybody may have.
@@ -200,8 +242,7 @@ func (x *exchange) mayHave(head *fillHead) bool {
 	case head.stale:
 		return standsIn(head.object, x.directives, x.now)
 	case head.complete && head.upstream == 0:
-		reuse, _ := rfc9111.Decide(&head.object.Meta, x.directives, x.now)
-		return reuse == rfc9111.UseFresh
+		return x.usable(head.object)
 	}
 	return true
 }

@@ -126,6 +126,9 @@ func newTier(t *testing.T, upstream http.HandlerFunc, edit ...func(*cache.Route)
 	for _, e := range edit {
 		e(route)
 	}
+	if _, keeps := route.CORS.(interface{ keepsCORS() }); keeps {
+		route.Store = store
+	}
 	x.engine = cache.New(cache.Config{
 		Plan:     &cache.Plan{Router: everyRoute{route}, BodyLimit: 1 << 20},
 		Recorder: recorder{x},

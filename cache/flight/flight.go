@@ -122,7 +122,7 @@ func (g *Group[H]) Len() int {
 }
 
 func (g *Group[H]) beginLocked(key string) *Flight[H] {
-	f := &Flight[H]{group: g, key: key, decided: make(chan struct{})}
+	f := &Flight[H]{group: g, key: key, decided: make(chan struct{}), left: make(chan struct{})}
 	f.body.maxBody, f.body.window, f.body.budget = g.opt.MaxBody, g.opt.Window, g.opt.Budget
 	g.flights[key] = f
 	return f
@@ -154,6 +154,8 @@ type Flight[H any] struct {
 	group   *Group[H]
 	key     string
 	decided chan struct{} // closed when state leaves Pending
+	left    chan struct{} // closed by Leave
+	leave   sync.Once
 
 	// Written once, before decided is closed.
 	state State
@@ -225,3 +227,6 @@ func (f *Flight[H]) Complete() bool {
 		return false
 	}
 }
+
+// Left is closed when the leader has left: what it stored can be found.
+func (f *Flight[H]) Left() <-chan struct{} { return f.left }

@@ -104,6 +104,7 @@ func (f *Flight[H]) Leave() {
 		f.Fail(ErrAbandoned)
 	}
 	f.body.detach()
+	f.leave.Do(func() { close(f.left) })
 }
 
 // leaveGroup hides the flight from Join. Idempotent: a successor under the

@@ -138,3 +138,6 @@ func wantIdle(t *testing.T, g *Group[string], b *Budget, fs ...*Flight[string]) 
 		t.Fatalf("left behind: %+v", got)
 	}
 }
+
+// pass lets virtual time pass: these tests run in synctest bubbles.
+func pass(d time.Duration) { <-time.After(d) }

@@ -103,7 +103,7 @@ func (p plan) run(t *testing.T) error {
 // fill is the leader's part.
 func (p plan) fill(g *Group[string], f *Flight[string], body []byte, budget *Budget) error {
 	defer f.Leave()
-	time.Sleep(10 * time.Millisecond)
+	pass(10 * time.Millisecond)
 	var unwanted atomic.Int32
 	hooked := make(chan struct{})
 	f.Publish(context.Background(), "h", Content{Expect: p.Expect, OnUnwanted: func() {
@@ -159,7 +159,7 @@ func (p plan) fill(g *Group[string], f *Flight[string], body []byte, budget *Bud
 		}
 		f.Adopt(stored)
 	}
-	time.Sleep(5 * time.Millisecond)
+	pass(5 * time.Millisecond)
 	return nil
 }
 
@@ -174,7 +174,7 @@ func (d *drip) Read(p []byte) (int, error) {
 	if err := d.check(); err != nil {
 		return 0, err
 	}
-	time.Sleep(d.p.Pause)
+	pass(d.p.Pause)
 	if len(d.body) == 0 {
 		if d.p.Breaks {
 			return 0, errUpstream
@@ -191,7 +191,7 @@ func (d *drip) Read(p []byte) (int, error) {
 func (c client) run(g *Group[string], first *Flight[string], body []byte) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	time.Sleep(c.Joins)
+	pass(c.Joins)
 	f, leader := g.Join([]byte("k"))
 	if leader {
 		f.Release(1)
@@ -220,7 +220,7 @@ func (c client) run(g *Group[string], first *Flight[string], body []byte) error 
 			break
 		}
 		got = append(got, p...)
-		time.Sleep(c.Pause)
+		pass(c.Pause)
 	}
 	if !bytes.HasPrefix(body, got) {
 		return fmt.Errorf("%d bytes that are not the content's", len(got))

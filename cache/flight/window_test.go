@@ -390,7 +390,7 @@ func TestLateSleeper(t *testing.T) {
 			f.Finish(err)
 			f.Leave()
 		}()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		got := listen(t.Context(), sleeper, time.Now())
 		if got.Err != "" || got.Body != string(content(100_000)) {
 			t.Errorf("read %d bytes, %s", len(got.Body), got.Err)

@@ -202,3 +202,13 @@ func TestSaidOnce(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// A request that has come to the end of its hops is answered here.
+func TestLastRecipient(t *testing.T) {
+	r := httptest.NewRequest("OPTIONS", "http://site.example/", nil)
+	r.Header.Set("Max-Forwards", "0")
+	res, err := new(trip).RoundTrip(r)
+	if err != nil || res.StatusCode != http.StatusNoContent || res.Header.Get("Allow") == "" {
+		t.Errorf("%v, %v", res, err)
+	}
+}

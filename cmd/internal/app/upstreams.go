@@ -99,8 +99,22 @@ func (t *trip) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t.drop && r.Header != nil {
 		forward.DropUnkeyed(r.Header, t.keep, t.trust.Contains(r.RemoteAddr))
 	}
+	if forward.MaxForwards(r.Method, r.Header) {
+		return lastRecipient(r), nil
+	}
 	start := time.Now()
 	res, err := t.pool.RoundTrip(r)
 	t.pool.took.Observe(time.Since(start))
 	return res, err
+}
+
+// lastRecipient answers an OPTIONS request that may go no further (RFC 9110
+// §7.6.2) in the upstream's place.
+func lastRecipient(r *http.Request) *http.Response {
+	return &http.Response{
+		StatusCode: http.StatusNoContent, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header:  http.Header{"Allow": {"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}},
+		Body:    http.NoBody,
+		Request: r,
+	}
 }

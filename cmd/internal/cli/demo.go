@@ -114,6 +114,7 @@ func demo(ctx context.Context, s *streams, f demoFlags) error {
 	signals := notify()
 	defer signals.stop()
 	log := slog.New(slog.NewTextHandler(s.err, nil))
+	slog.SetDefault(log) // net/http says some things through package log
 	a, up, err := startDemo(ctx, f.listen, f.admin, pacePeople, log)
 	if exitCode(err) == exitReach {
 		return fmt.Errorf("%w (choose others with --listen and --admin)", err)

@@ -91,6 +91,7 @@ func serve(ctx context.Context, s *streams, f serveFlags) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(s.err, nil))
+	slog.SetDefault(log) // net/http says some things through package log
 	a, err := app.Build(cfg, app.Options{Log: log, Version: readBuild().Version})
 	if err != nil {
 		return err
