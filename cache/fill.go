@@ -141,20 +141,21 @@ func (x *exchange) joinFlight() bool {
 // interimUntil passes interim responses on until the flight is decided or the
 // client has left.
 func (x *exchange) interimUntil(decided <-chan struct{}, client <-chan interim) {
-	for {
+	for waiting := true; waiting; {
 		select {
 		case i := <-client:
 			x.deliverInterim(i)
 		case <-decided:
-			for { // what came before the head is sent before it
-				select {
-				case i := <-client:
-					x.deliverInterim(i)
-				default:
-					return
-				}
-			}
+			waiting = false
 		case <-x.r.Context().Done():
+			return
+		}
+	}
+	for { // what came before the head is sent before it
+		select {
+		case i := <-client:
+			x.deliverInterim(i)
+		default:
 			return
 		}
 	}
