@@ -155,13 +155,3 @@ func serverAllocs(t *testing.T, h http.Handler) float64 {
 		}
 	})
 }
-
-func BenchmarkHit(b *testing.B) {
-	engine, r := hot(b, hotFields)
-	w := &sink{header: http.Header{}}
-	b.ReportAllocs()
-	for b.Loop() {
-		clear(w.header)
-		engine.ServeHTTP(w, r)
-	}
-}

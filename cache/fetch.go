@@ -12,6 +12,7 @@ import (
 	"veneer/cache/flight"
 	"veneer/cache/key"
 	"veneer/cache/rfc9111"
+	"veneer/cache/tag"
 )
 
 // fillHead is what a flight publishes: a response that may be shared.
@@ -191,7 +192,7 @@ func (j *fill) received(ctx context.Context, res *http.Response, sent time.Time)
 	}
 	j.store(ctx, res, ObjectSpec{
 		Key: j.key, Selecting: key.Select(names, &j.seen), Status: res.StatusCode, Meta: meta,
-		Header: rfc9111.StoredFields(response, &j.route.Policy),
+		Header: rfc9111.StoredFields(response, &j.route.Policy), Tags: tag.Parse(res.Header),
 	})
 	return false
 }

@@ -327,3 +327,19 @@ func TestCookies(t *testing.T) {
 		}, func(r *cache.Route) { r.Policy.SetCookie = policy })
 	}
 }
+
+// The tags of a response are those of the stored one.
+func TestTags(t *testing.T) {
+	run(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "max-age=60")
+		w.Header().Set("Surrogate-Key", "product-1 news")
+	}, func(x *tier) {
+		x.get("/")
+		synctest.Wait()
+		for _, tag := range []string{"product-1", "news"} {
+			if n := len(x.store.ByTag(tag)); n != 1 {
+				t.Errorf("%s: %d stored responses, want 1", tag, n)
+			}
+		}
+	})
+}
