@@ -44,7 +44,7 @@ func TestAllocations(t *testing.T) {
 			o.Body.Read(buf)
 			o.Body.Close()
 		}},
-		{"Join to Leave of a leader", 3, func() {
+		{"Join to Leave of a leader", 4, func() {
 			f, _ := g.Join(other)
 			f.Leave()
 		}},
