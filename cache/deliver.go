@@ -51,8 +51,7 @@ func unsniffed(h http.Header) {
 }
 
 // deliverStored answers with a stored response, whole, in part, or with 304.
-// The detail says why it is not a plain hit.
-func (x *exchange) deliverStored(o *Object, detail cachestatus.Reason) {
+func (x *exchange) deliverStored(o *Object) {
 	h := x.w.Header()
 	for _, f := range o.headerFields() {
 		h[f.name] = f.lines
@@ -61,7 +60,7 @@ func (x *exchange) deliverStored(o *Object, detail cachestatus.Reason) {
 	x.route.Response.apply(h)
 	dynamic := o.hitFields(x.now)
 	h["Age"] = dynamic.age
-	if x.decision.Result == ResultHit && detail == cachestatus.None {
+	if x.decision.Result == ResultHit {
 		x.cacheStatus(h, dynamic.status)
 	} else {
 		x.cacheStatus(h, x.statusLine(o))

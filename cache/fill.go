@@ -106,8 +106,6 @@ func (x *exchange) joinFlight() bool {
 			f.Fail(errClosing)
 			f.Leave()
 		}
-	}
-	if leader {
 		x.interimUntil(f.Decided(), j.client)
 	}
 	out, err := f.Wait(x.r.Context())
@@ -129,6 +127,10 @@ func (x *exchange) joinFlight() bool {
 		x.forward()
 		return true
 	case flight.Failed:
+		if errors.Is(err, flight.ErrLagging) { // its beginning is gone
+			x.forward()
+			return true
+		}
 		x.decision.Collapsed = !leader
 		x.upstreamFailed(err)
 		return true
@@ -185,17 +187,17 @@ func (x *exchange) published(out flight.Outcome[*fillHead], leader bool) bool {
 	case head.stale:
 		x.decision.Result = ResultStale
 		x.decision.Reason = cachestatus.StaleServed
-		x.deliverStored(o, cachestatus.StaleServed)
+		x.deliverStored(o)
 	case head.complete && head.upstream == 0:
 		// The leader's second look-up found it: somebody else's flight ended
 		// between our look-up and our Join.
 		x.decision.Result, x.decision.Forward = ResultHit, cachestatus.NotForwarded
-		x.deliverStored(o, cachestatus.None)
+		x.deliverStored(o)
 	case head.complete:
 		x.decision.Result = ResultRevalidated
 		x.decision.Stored = head.refused == cachestatus.None
 		x.note(head.refused)
-		x.deliverStored(o, x.decision.Reason)
+		x.deliverStored(o)
 	case x.arrived:
 		// The whole response was here before the request: a hit in all but
 		// the store's last microseconds.
@@ -255,7 +257,7 @@ func (x *exchange) takeOver(j *fill) {
 	switch {
 	case o != nil:
 		x.decision.Result, x.decision.Upstream = ResultRevalidated, http.StatusNotModified
-		x.deliverStored(o, x.decision.Reason)
+		x.deliverStored(o)
 	case res != nil:
 		defer context.AfterFunc(x.r.Context(), j.cancel)()
 		defer j.cancel()
@@ -279,10 +281,12 @@ func (x *exchange) refresh(o *Object) {
 	}
 }
 
-// fetchWhole fetches the whole of a representation of which a range was asked
-// for, when it is small enough that the next range is cheaper from the store.
+// rangeWhole is how large a representation may be, in bytes, that is fetched
+// whole because a range of it was asked for.
 const rangeWhole = 1 << 20
 
+// fetchWhole fetches the whole of a small representation after a range of it
+// was passed on, so that the next range comes from the store.
 func (x *exchange) fetchWhole(res *http.Response) {
 	if x.bypass || x.object != nil || x.r.Method != http.MethodGet || res.StatusCode != http.StatusPartialContent {
 		return

@@ -138,7 +138,7 @@ func (x *exchange) deliverStale() bool {
 	}
 	x.decision.Result = ResultStale
 	x.decision.Reason = cachestatus.StaleServed
-	x.deliverStored(x.object, cachestatus.StaleServed)
+	x.deliverStored(x.object)
 	return true
 }
 

@@ -79,7 +79,7 @@ func (x *exchange) reuseStep() (answered bool) {
 	switch reuse {
 	case rfc9111.UseFresh:
 		x.decision.Result, x.decision.Forward = ResultHit, cachestatus.NotForwarded
-		x.deliverStored(x.object, cachestatus.None)
+		x.deliverStored(x.object)
 		return true
 	case rfc9111.UseStale:
 		x.decision.Result, x.decision.Forward = ResultStale, cachestatus.NotForwarded
@@ -87,7 +87,7 @@ func (x *exchange) reuseStep() (answered bool) {
 		if x.object.Meta.WantsRefresh(x.now) {
 			x.refresh(x.object)
 		}
-		x.deliverStored(x.object, cachestatus.Stale)
+		x.deliverStored(x.object)
 		return true
 	case rfc9111.OnlyIfCachedFails:
 		return x.fail(http.StatusGatewayTimeout, cachestatus.OnlyIfCached, "What is stored cannot answer, and the request says only-if-cached.")
