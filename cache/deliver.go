@@ -200,6 +200,9 @@ func (x *exchange) deliverResponse(res *http.Response) {
 	if x.r.Method == http.MethodHead || !bodyAllowed(res.StatusCode) {
 		return
 	}
+	if res.ContentLength < 0 {
+		_ = http.NewResponseController(x.w).Flush() // a stream may be silent after its head
+	}
 	if !x.copyBody(res) {
 		return
 	}

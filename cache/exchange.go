@@ -39,6 +39,7 @@ type exchange struct {
 	left    bool        // the client took less than the whole
 	late    bool        // the flight had its head when the request joined
 	arrived bool        // and all its content
+	raced   bool        // the target URI was invalidated while the request was under way
 	marked  bool        // the key has a hit-for-miss mark
 	epoch   uint64      // of the target URI when the request went forward
 	own     http.Header // fields for this client that are not stored
@@ -108,6 +109,9 @@ func (x *exchange) routeStep() (answered bool) {
 		return x.fail(http.StatusNotFound, cachestatus.NoRoute, "No route matches this host and path.")
 	}
 	x.route, x.decision.Route = route, route
+	if other, escapes := x.resolvesElsewhere(target); other || escapes {
+		return x.fail(http.StatusBadRequest, cachestatus.BadRequest, "The path has dot segments that lead to another route: send it resolved (RFC 3986 §5.2.4).")
+	}
 	q := &route.Key.Query
 	if q.Sort || q.AllowSet || len(q.Ignore) > 0 || len(q.Allow) > 0 {
 		if target, err = q.Canonical(scheme, r.Host, path, r.URL.RawQuery); err != nil {

@@ -399,14 +399,14 @@ func TestRangeOfAPost(t *testing.T) {
 func TestAgeOfALateJoiner(t *testing.T) {
 	run(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Cache-Control", "max-age=600")
-		drip(w, 60*time.Second, "a", "b", "c")
+		drip(w, 40*time.Second, "a", "b", "c")
 	}, func(x *tier) {
 		var all sync.WaitGroup
 		all.Go(func() { x.get("/") })
-		after(90 * time.Second)
+		after(60 * time.Second)
 		a := x.get("/")
-		if got := a.Header.Get("Age"); got != "90" {
-			t.Errorf("Age: got %q, want 90", got)
+		if got := a.Header.Get("Age"); got != "60" {
+			t.Errorf("Age: got %q, want 60", got)
 		}
 		all.Wait()
 	})

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"sync"
@@ -224,6 +225,24 @@ func aboutClient(status int) bool {
 	return false
 }
 
+// bodyStall is how long an upstream may send nothing in the middle of content
+// that others wait for. A stream that is not stored may rest as long as it
+// likes.
+const bodyStall = time.Minute
+
+// impatient is content whose reads are timed: the timer runs while one waits.
+type impatient struct {
+	io.Reader
+	timer *time.Timer
+}
+
+func (r impatient) Read(p []byte) (int, error) {
+	r.timer.Reset(bodyStall)
+	n, err := r.Reader.Read(p)
+	r.timer.Stop()
+	return n, err
+}
+
 // store publishes a response to everybody who waits, reads its content, and
 // stores it before the flight leaves the group.
 func (j *fill) store(ctx context.Context, res *http.Response, spec ObjectSpec) {
@@ -234,7 +253,9 @@ func (j *fill) store(ctx context.Context, res *http.Response, spec ObjectSpec) {
 		OnOverflow: j.overflowed,
 		OnUnwanted: j.cancel,
 	})
-	_, err := j.flight.ReadFrom(res.Body)
+	stall := time.AfterFunc(bodyStall, j.cancel)
+	_, err := j.flight.ReadFrom(impatient{res.Body, stall})
+	stall.Stop()
 	j.flight.Finish(err)
 	chunks, whole := j.flight.Chunks()
 	switch {

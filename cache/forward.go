@@ -21,8 +21,8 @@ func (x *exchange) forward() {
 	if x.refuseRanges() {
 		return
 	}
-	if !x.bypass {
-		x.epoch = x.route.Store.Epoch(x.key.URI())
+	if x.route.Store != nil {
+		x.epoch = x.route.Store.Epoch(key.URIKey(nil, x.target))
 	}
 	ctx, cancel := context.WithCancel(x.r.Context())
 	defer cancel()
@@ -66,6 +66,7 @@ func (x *exchange) learn(res *http.Response, reason cachestatus.Reason) {
 	switch {
 	case x.route.Store == nil:
 	case rfc9111.Invalidates(x.r.Method, res.StatusCode):
+		x.raced = x.route.Store.Epoch(key.URIKey(nil, x.target)) != x.epoch
 		x.invalidate(res)
 	case x.bypass:
 	case reason != cachestatus.None:

@@ -83,9 +83,15 @@ func (u toUpstream) RoundTrip(r *http.Request) (*http.Response, error) {
 	return u.Transport.RoundTrip(out)
 }
 
+// everyRoute takes every path, or those below /public/ if it is named so.
 type everyRoute struct{ route *cache.Route }
 
-func (e everyRoute) Lookup(string, string) (*cache.Route, bool) { return e.route, true }
+func (e everyRoute) Lookup(_, path string) (*cache.Route, bool) {
+	if e.route.Name == "public" && !strings.HasPrefix(path, "/public/") {
+		return nil, false
+	}
+	return e.route, true
+}
 
 type recorder struct{ tier *tier }
 

@@ -66,6 +66,11 @@ type informer struct {
 func (i *informer) inform(code int, fields http.Header) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if i.x.r.ProtoMajor == 1 && i.x.r.Header["Expect"] != nil {
+		// The transport may be reading the content, for which net/http writes
+		// 100 (Continue) to the same connection.
+		return
+	}
 	if !i.done {
 		i.x.deliverInterim(interim{code, fields.Clone()})
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+	"strings"
 
 	"veneer/cache/cachestatus"
 )
@@ -52,6 +53,12 @@ func (x *exchange) outgoingWhole(ctx context.Context) *http.Request {
 	for _, name := range conditionalFields {
 		delete(out.Header, name)
 	}
+	for name := range out.Header {
+		if strings.HasPrefix(name, "Content-") { // there is no content, and they are not in the key
+			delete(out.Header, name)
+		}
+	}
+	x.route.Request.apply(out.Header)
 	return out
 }
 

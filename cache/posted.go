@@ -26,6 +26,8 @@ func (x *exchange) storePosted(res *http.Response, reason cachestatus.Reason) bo
 		location == "", res.StatusCode != http.StatusOK, res.ContentLength > limit, len(res.Trailer) > 0,
 		r.Header["Authorization"] != nil:
 		return false
+	case x.raced: // something newer has been
+		return false
 	case r.Header["Origin"] != nil:
 		// The upstream saw it, and the key of a GET may not hold it.
 		return false

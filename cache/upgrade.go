@@ -59,17 +59,20 @@ const halfClosed = 30 * time.Second
 // time left to say the rest.
 func relay(conn net.Conn, fromClient io.Reader, peer io.ReadWriteCloser, end func()) {
 	var both sync.WaitGroup
+	patience := time.AfterFunc(halfClosed, end)
+	patience.Stop()
 	both.Go(func() {
 		_, _ = io.Copy(peer, fromClient)
 		closeWrite(peer)
-		time.AfterFunc(halfClosed, end)
+		patience.Reset(halfClosed)
 	})
 	both.Go(func() {
 		_, _ = io.Copy(conn, peer)
 		closeWrite(conn)
-		time.AfterFunc(halfClosed, end)
+		patience.Reset(halfClosed)
 	})
 	both.Wait()
+	patience.Stop()
 }
 
 // closeWrite ends one direction, or all where that is all there is.

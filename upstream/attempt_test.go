@@ -368,3 +368,21 @@ func TestHTTP2(t *testing.T) {
 		t.Errorf("got %s %d", res.Proto, res.StatusCode)
 	}
 }
+
+// A request with content does not change protocol: the transport might still be
+// sending the content on the connection that is the tunnel.
+func TestUpgradeWithContent(t *testing.T) {
+	p := newPool(t, nil, serve(t, func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, r.Header.Get("Upgrade")+r.Header.Get("Connection"))
+	}))
+	r := newRequest(t, "POST", "/", http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}})
+	r.Body, r.ContentLength = io.NopCloser(strings.NewReader("data")), 4
+	res, err := p.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if b, _ := io.ReadAll(res.Body); string(b) != "" {
+		t.Errorf("the upstream saw %q", b)
+	}
+}

@@ -117,7 +117,11 @@ func (p *Pool) prepare(req *http.Request) (out *http.Request, upgrade string) {
 	if h == nil {
 		h = make(http.Header)
 	}
-	upgrade = p.upgrade(h)
+	if req.ContentLength == 0 || req.Body == nil || req.Body == http.NoBody {
+		// With content the transport might still be sending it on the
+		// connection that the tunnel takes over.
+		upgrade = p.upgrade(h)
+	}
 	forward.StripRequest(h, c.Keep)
 	forward.DropUnkeyed(h, c.Keep, c.Trust.Contains(req.RemoteAddr))
 	host := req.Host

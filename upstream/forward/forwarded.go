@@ -154,11 +154,23 @@ func Extend(h http.Header, hop Hop, t Trust) {
 }
 
 // earlier returns the hops that a trusted peer reports: for X-Forwarded-For and
-// as elements of Forwarded, of which only "for" is kept. A Forwarded field that
-// is malformed is not kept.
+// as elements of Forwarded, of which only "for" is kept. Where there are both,
+// X-Forwarded-For counts for both, as in Effective: a peer that extends the one
+// may pass the client's own invention of the other on. A Forwarded field that is
+// malformed is not kept.
 func earlier(h http.Header) (chain, nodes []string) {
 	for _, line := range h["X-Forwarded-For"] {
-		members(line, func(m string) { chain = append(chain, m) })
+		members(line, func(m string) {
+			chain = append(chain, m)
+			if addr, ok := nodeAddr(m); ok {
+				nodes = append(nodes, "for="+node(addr))
+			} else {
+				nodes = append(nodes, "for=unknown")
+			}
+		})
+	}
+	if chain != nil {
+		return chain, nodes
 	}
 	elements, ok := parseForwarded(h["Forwarded"])
 	if !ok {

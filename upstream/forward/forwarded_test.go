@@ -94,7 +94,7 @@ func TestExtend(t *testing.T) {
 			"trusted", Hop{"10.0.0.1:1", "https", "www.example.com"},
 			header("X-Forwarded-For: 1.1.1.1", "X-Forwarded-For: 2.2.2.2", "X-Forwarded-Host: evil", `Forwarded: for=1.1.1.1;host=evil;proto=http, for="[2001:db8::1]:4";by=x, host=evil`),
 			header("X-Forwarded-For: 1.1.1.1, 2.2.2.2, 10.0.0.1", "X-Forwarded-Host: www.example.com", "X-Forwarded-Proto: https",
-				`Forwarded: for=1.1.1.1, for="[2001:db8::1]:4", for=10.0.0.1`+own),
+				`Forwarded: for=1.1.1.1, for=2.2.2.2, for=10.0.0.1`+own),
 		},
 		{
 			"malformed from the trusted", Hop{"10.0.0.1:1", "https", "www.example.com"},

@@ -186,3 +186,13 @@ func TestStripProperties(t *testing.T) {
 		}
 	})
 }
+
+// A field that the key has does not come a second time in a spelling that a CGI
+// program takes for the same.
+func TestKeptFieldIsNotRespelt(t *testing.T) {
+	h := http.Header{"X-Tenant": {"a"}, "X_tenant": {"evil"}, "X_other": {"b"}}
+	DropUnkeyed(h, []string{"X-Tenant"}, false)
+	if diff := cmp.Diff(http.Header{"X-Tenant": {"a"}, "X_other": {"b"}}, h); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

@@ -21,9 +21,11 @@ var unkeyed = map[string]bool{
 	"X-Http-Method": true, "X-Http-Method-Override": true, "X-Method-Override": true, "X-Original-Method": true,
 	// another host
 	"X-Host": true, "X-Original-Host": true, "X-Http-Host-Override": true, "X-Backend-Host": true, "X-Real-Host": true,
-	"Proxy-Host": true, "Request-Uri": true,
+	"Proxy-Host": true, "Request-Uri": true, "Fastly-Host": true,
 	// another scheme
 	"Front-End-Https": true, "X-Url-Scheme": true, "X-Scheme": true, "X-Https": true, "Https": true,
+	"Cf-Visitor": true, "Cloudfront-Forwarded-Proto": true, "X-Arr-Ssl": true, "X-Ssl": true, "Wl-Proxy-Ssl": true,
+	"Fastly-Ssl": true, "X-Client-Scheme": true, "X-Proto": true,
 	// orders to a server
 	"X-Accel-Mapping": true, "X-Sendfile-Type": true, "X-Accel-Redirect": true, "X-Forwarded": true, "Forwarded-For": true,
 }
@@ -34,6 +36,7 @@ var clientAddress = map[string]bool{
 	"X-Real-Ip": true, "True-Client-Ip": true, "Cf-Connecting-Ip": true, "X-Client-Ip": true, "Client-Ip": true,
 	"X-Cluster-Client-Ip": true, "Fastly-Client-Ip": true, "X-Originating-Ip": true, "X-Remote-Ip": true,
 	"X-Remote-Addr": true, "X-Proxyuser-Ip": true, "X-Azure-Clientip": true,
+	"Cf-Connecting-Ipv6": true, "X-Envoy-External-Address": true, "Wl-Proxy-Client-Ip": true,
 }
 
 // ours are the X-Forwarded-* fields that Extend writes; all others are dropped.
@@ -48,7 +51,7 @@ var ours = map[string]bool{"X-Forwarded-For": true, "X-Forwarded-Proto": true, "
 // Fields named in keep, in canonical form, stay: an operator who needs one puts
 // it into the route's key and names it here. A name with "_" for "-" counts as
 // the one with "-", because a CGI program cannot tell the two apart; such a
-// spelling of a field that this package writes or removes is removed.
+// spelling of a field that this package writes, removes or keeps is removed.
 func DropUnkeyed(h http.Header, keep []string, trusted bool) {
 	for name := range h {
 		if slices.Contains(keep, name) {
@@ -58,7 +61,7 @@ func DropUnkeyed(h http.Header, keep []string, trusted bool) {
 		if strings.IndexByte(name, '_') >= 0 {
 			plain, respelt = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-")), true
 		}
-		if changesResponse(plain) || clientAddress[plain] && !trusted || respelt && reserved(plain) {
+		if changesResponse(plain) || clientAddress[plain] && !trusted || respelt && (reserved(plain) || slices.Contains(keep, plain)) {
 			delete(h, name)
 		}
 	}

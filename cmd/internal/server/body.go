@@ -39,6 +39,16 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// unread reports whether there is content that has not been read to its end.
+func (b *body) unread() bool {
+	if b.inner == nil {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.ended
+}
+
 func (b *body) Close() error { return b.inner.Close() }
 
 // arm makes sure that the read that follows ends. On HTTP/1.1 the deadline is

@@ -71,6 +71,12 @@ func (e *exchange) begin() {
 		return
 	}
 	e.begun = true
+	if e.http1 && e.body.unread() {
+		// net/http reads what is left of the content away before it sends the
+		// head, while the upstream may still be getting it: unless the
+		// connection ends.
+		e.closing.Store(true)
+	}
 	if e.closing.Load() {
 		e.inner.Header().Set("Connection", "close")
 	}

@@ -145,8 +145,7 @@ func TestBodyWaitsForHandler(t *testing.T) {
 	})
 }
 
-// A body that nobody reads cannot hold the connection: net/http discards it,
-// and that ends too.
+// A body that nobody reads cannot hold the answer up, nor the connection.
 func TestBodyNobodyReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, l, stop := startInMemory(t, Config{Handler: text("early"), Limits: Limits{BodyStall: 8 * time.Second}})
@@ -157,7 +156,7 @@ func TestBodyNobodyReads(t *testing.T) {
 		fmt.Fprint(c, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n1")
 		r := bufio.NewReader(c)
 		res, content := readResponse(t, r)
-		if content != "early" || !res.Close || time.Since(began) != 10*time.Second {
+		if content != "early" || !res.Close || time.Since(began) != 0 {
 			t.Errorf("got %q, closing %t, after %v", content, res.Close, time.Since(began))
 		}
 	})
@@ -404,5 +403,38 @@ func TestShutdownGivesUp(t *testing.T) {
 			t.Errorf("got %v after %v", err, time.Since(began))
 		}
 		close(goOn)
+	})
+}
+
+// An answer that begins before the content has arrived takes none of it away.
+func TestEarlyAnswerLeavesTheBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size = 40_000
+		got := make(chan int64, 1)
+		_, l, stop := startInMemory(t, Config{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusOK)
+			http.NewResponseController(w).Flush()
+			n, _ := io.Copy(io.Discard, r.Body)
+			got <- n
+		})})
+		defer stop()
+		c := l.dial()
+		defer c.Close()
+		go func() {
+			fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", size)
+			for range size / 1000 {
+				fmt.Fprint(c, strings.Repeat("x", 1000))
+				<-time.After(20 * time.Millisecond)
+			}
+		}()
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || !res.Close {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		go io.Copy(io.Discard, res.Body)
+		if n := <-got; n != size {
+			t.Errorf("the handler read %d bytes of %d", n, size)
+		}
+		<-time.After(time.Second) // the client and the closing connection end
 	})
 }
