@@ -50,7 +50,7 @@ func (x *exchange) forward() {
 		return
 	}
 	x.learn(res, reason)
-	if x.decision.Result != ResultMiss && !x.bypass {
+	if !x.bypass {
 		x.decision.Result = ResultMiss
 	}
 	if !x.storePosted(res, reason) {
