@@ -39,6 +39,7 @@ type exchange struct {
 	left    bool        // the client took less than the whole
 	late    bool        // the flight had its head when the request joined
 	arrived bool        // and all its content
+	asked   bool        // the request went to the upstream, or waits for one that did
 	raced   bool        // the target URI was invalidated while the request was under way
 	marked  bool        // the key has a hit-for-miss mark
 	epoch   uint64      // of the target URI when the request went forward

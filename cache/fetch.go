@@ -230,21 +230,28 @@ func aboutClient(status int) bool {
 // likes.
 const bodyStall = time.Minute
 
-// impatient is content whose reads are timed: the timer runs while one waits.
-type impatient struct {
+// incoming is the content of a response on its way into a flight. Its reads are
+// timed: the timer runs while one waits. Whole is called with the last piece
+// when the content is complete, before anybody can see that piece.
+type incoming struct {
 	io.Reader
 	timer *time.Timer
+	whole func(last []byte)
 }
 
-func (r impatient) Read(p []byte) (int, error) {
+func (r incoming) Read(p []byte) (int, error) {
 	r.timer.Reset(bodyStall)
 	n, err := r.Reader.Read(p)
 	r.timer.Stop()
+	if errors.Is(err, io.EOF) {
+		r.whole(p[:n])
+	}
 	return n, err
 }
 
-// store publishes a response to everybody who waits, reads its content, and
-// stores it before the flight leaves the group.
+// store publishes a response to everybody who waits and reads its content. The
+// whole is stored before any client has all of it, so that whoever asks again
+// after an answer finds it stored.
 func (j *fill) store(ctx context.Context, res *http.Response, spec ObjectSpec) {
 	defer res.Body.Close()
 	head := &fillHead{object: NewObject(spec), upstream: res.StatusCode, length: res.ContentLength, own: notStored(res.Header, spec.Header)}
@@ -253,20 +260,31 @@ func (j *fill) store(ctx context.Context, res *http.Response, spec ObjectSpec) {
 		OnOverflow: j.overflowed,
 		OnUnwanted: j.cancel,
 	})
+	var stored *Object
 	stall := time.AfterFunc(bodyStall, j.cancel)
-	_, err := j.flight.ReadFrom(impatient{res.Body, stall})
+	_, err := j.flight.ReadFrom(incoming{res.Body, stall, func(last []byte) {
+		stored = j.keep(ctx, spec, last)
+	}})
 	stall.Stop()
 	j.flight.Finish(err)
-	chunks, whole := j.flight.Chunks()
 	switch {
 	case err != nil:
 		j.unstored(cachestatus.Incomplete)
-	case whole:
-		spec.Body = chunks
-		o := NewObject(spec)
-		j.flight.Adopt(o.body)
-		j.unstored(j.put(ctx, o))
+	case stored != nil:
+		j.flight.Adopt(stored.body)
 	}
+}
+
+// keep stores the whole response and returns it, or nil when it is too large.
+func (j *fill) keep(ctx context.Context, spec ObjectSpec, last []byte) *Object {
+	pieces, ok := j.flight.Chunks()
+	if !ok || j.flight.Size()+int64(len(last)) > j.route.MaxObject {
+		return nil
+	}
+	spec.Body = append(pieces, last)
+	o := NewObject(spec)
+	j.unstored(j.put(ctx, o))
+	return o
 }
 
 // notStored returns the fields of a response that its stored form lacks

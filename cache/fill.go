@@ -39,6 +39,7 @@ func (x *exchange) fillStep() {
 		}
 		if x.object == nil && x.names == nil {
 			x.names = names // the other variant is not stored yet
+			x.decision.Forward = cachestatus.VaryMiss
 		}
 	}
 	x.forward()
@@ -89,6 +90,7 @@ func (x *exchange) flightKey(background bool) {
 // joinFlight waits for the flight's outcome, whoever leads it, and delivers.
 // It reports false when this request has to try again.
 func (x *exchange) joinFlight() bool {
+	x.asked = true
 	f, leader := x.e.flights.Join(x.flightBuf)
 	x.late, x.arrived = false, false
 	if !leader {

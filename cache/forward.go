@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 
 	"veneer/cache/cachestatus"
 	"veneer/cache/key"
@@ -33,6 +34,7 @@ func (x *exchange) forward() {
 		delete(req.Header, "If-None-Match")
 		delete(req.Header, "If-Modified-Since")
 	}
+	x.asked = true
 	res, err := x.route.Upstream.RoundTrip(req)
 	informer.stop()
 	if err != nil {
@@ -155,6 +157,10 @@ func (x *exchange) upstreamFailed(err error) {
 		x.tooLarge()
 	case x.deliverStale():
 	case errors.As(err, &known) && known.HTTPStatus() == http.StatusRequestTimeout:
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			x.closing(http.StatusBadRequest, cachestatus.BadRequest, "The request content is malformed or ended early.")
+			return
+		}
 		x.closing(http.StatusRequestTimeout, cachestatus.RequestTimeout, "The request content did not arrive in time.")
 	case known != nil:
 		reason, ok := reasonsByToken[known.Token()]

@@ -80,7 +80,7 @@ func TestRequestDirectives(t *testing.T) {
 		if a.StatusCode != http.StatusGatewayTimeout || x.requests() != 0 {
 			t.Errorf("only-if-cached on an empty cache: %d, %d upstream requests", a.StatusCode, x.requests())
 		}
-		wantStatus(t, a, "veneer; fwd=uri-miss; detail=only-if-cached")
+		wantStatus(t, a, "veneer; detail=only-if-cached")
 		x.get("/")
 		synctest.Wait()
 		for i, c := range []struct {

@@ -26,6 +26,9 @@ type problem struct {
 func (x *exchange) fail(status int, reason cachestatus.Reason, detail string) bool {
 	x.note(reason)
 	x.decision.Result = ResultError
+	if !x.asked {
+		x.decision.Forward = cachestatus.NotForwarded
+	}
 	if x.started {
 		x.abort = true
 		return true

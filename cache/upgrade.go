@@ -2,6 +2,7 @@ package cache
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -37,7 +38,13 @@ func (x *exchange) deliverUpgrade(res *http.Response) {
 	end := func() { conn.Close(); peer.Close() }
 	defer context.AfterFunc(x.e.upgrades, end)()
 	defer context.AfterFunc(x.r.Context(), end)() // a server that stops ends it
-	relay(conn, rw.Reader, peer, end)
+	// Only what is buffered is read through net/http: to it the end of the
+	// client's half would be the end of the request, and with it of the context.
+	early := make([]byte, rw.Reader.Buffered())
+	if _, err := io.ReadFull(rw.Reader, early); err != nil {
+		return
+	}
+	relay(conn, io.MultiReader(bytes.NewReader(early), conn), peer, end)
 }
 
 // writeSwitch sends the 101 head as the upstream wrote it.

@@ -242,10 +242,10 @@ func (b *body) dropAllLocked() {
 	b.chunks = nil
 }
 
-func (b *body) whole() ([][]byte, bool) {
+func (b *body) pieces() ([][]byte, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.completeLocked() {
+	if b.err != nil || b.overflow != Fits || b.freed {
 		return nil, false
 	}
 	pieces := make([][]byte, 0, len(b.chunks))

@@ -332,8 +332,8 @@ func TestChunksAndAdopt(t *testing.T) {
 	f.Publish(t.Context(), "h", Content{})
 	slow, idle := open(t, g, "k"), open(t, g, "k")
 	mustWrite(t, f, body)
-	if _, ok := f.Chunks(); ok {
-		t.Error("Chunks of an unfinished content")
+	if pieces, ok := f.Chunks(); !ok || !bytes.Equal(bytes.Join(pieces, nil), body) {
+		t.Errorf("Chunks before the end: %d pieces, %t", len(pieces), ok)
 	}
 	f.Adopt(body)
 	mustRead(t, slow, body[:100_000])

@@ -94,7 +94,7 @@ func (f *Flight[H]) Finish(err error) {
 // the flight out of its group, after the object has been stored, so that every
 // request finds one or the other. Its order is
 //
-//	Publish → Write… → Finish → Chunks, store, Adopt → Leave
+//	Publish → Write… → Chunks, store → Finish → Adopt → Leave
 //
 // A flight that has not ended by then fails with ErrAbandoned. Memory goes
 // back to the Budget with Leave or with the last reader, whichever is later.
@@ -118,11 +118,11 @@ func (f *Flight[H]) leaveGroup() {
 	}
 }
 
-// Chunks (leader) returns the whole content in pieces, and true if it is
-// complete, did not overflow and has not been given back yet. The pieces are
-// read-only; they may be kept, but only the flight's time counts against the
-// Budget.
-func (f *Flight[H]) Chunks() ([][]byte, bool) { return f.body.whole() }
+// Chunks (leader) returns the content that was written so far in pieces, and
+// true unless it is broken, has overflowed or has been given back. The pieces
+// are read-only; they may be kept, but only the flight's time counts against
+// the Budget.
+func (f *Flight[H]) Chunks() ([][]byte, bool) { return f.body.pieces() }
 
 // Adopt (leader) hands readers over to body, the stored copy of the content,
 // and gives the flight's own memory back: otherwise slow readers of flights

@@ -247,3 +247,39 @@ func TestDrainEndsUpgrades(t *testing.T) {
 		t.Errorf("Drain: %v", err)
 	}
 }
+
+// A client that has said all it wants still hears what the upstream says then.
+func TestUpgradeHalfClose(t *testing.T) {
+	up := upstreamOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		conn, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		_ = rw.Flush()
+		said, _ := io.ReadAll(rw)
+		_, _ = io.WriteString(conn, "you said "+string(said))
+	})
+	r := run(t, testConfig(t, up, nil))
+	conn, err := net.Dial("tcp", r.Addrs()[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nearly "); err != nil {
+		t.Fatal(err)
+	}
+	from := bufio.NewReader(conn)
+	if res, err := http.ReadResponse(from, nil); err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("got %v, %v", res, err)
+	}
+	_, _ = io.WriteString(conn, "and late")
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(from); err != nil || string(b) != "you said early and late" {
+		t.Errorf("got %q, %v", b, err)
+	}
+}
