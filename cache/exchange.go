@@ -68,7 +68,7 @@ func (x *exchange) end() {
 }
 
 // requestView shows a request's fields as the upstream sees them. What is
-// hidden from the upstream cannot select a response (cors.md K3).
+// hidden from the upstream cannot select a response.
 type requestView struct {
 	header                  http.Header
 	hideOrigin, hideRequest bool // Origin, Access-Control-Request-*

@@ -28,8 +28,7 @@ type Key struct {
 // URI returns the part of the key that names the target URI alone.
 func (k Key) URI() []byte { return k.Bytes[:k.Group] }
 
-// OriginMode says what of the browser's Origin is part of the primary key
-// (cors.md K2–K4 in the words of the design).
+// OriginMode says what of the browser's Origin is part of the primary key.
 type OriginMode uint8
 
 const (

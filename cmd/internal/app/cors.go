@@ -91,8 +91,8 @@ func (l *layer) Decide(method string, lines []string) cache.Origin {
 	}
 	if l.shared && l.mode == corslayer.ModeOwn {
 		// One entry serves all, so there is nothing to bound, and the
-		// upstream of a GET or HEAD does not see what the key does not hold
-		// (cors.md K3).
+		// upstream of a GET or HEAD does not see what the key does not
+		// hold.
 		o.Capped = false
 		if method == http.MethodGet || method == http.MethodHead {
 			o.Forward = false
