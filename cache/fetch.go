@@ -281,7 +281,8 @@ func (j *fill) keep(ctx context.Context, spec ObjectSpec, last []byte) *Object {
 	if !ok || j.flight.Size()+int64(len(last)) > j.route.MaxObject {
 		return nil
 	}
-	spec.Body = append(pieces, last)
+	pieces = append(pieces, last)
+	spec.Body = pieces
 	o := NewObject(spec)
 	j.unstored(j.put(ctx, o))
 	return o
