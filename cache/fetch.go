@@ -26,7 +26,7 @@ type fillHead struct {
 	// own are the fields that the client whose request began the flight gets
 	// and nobody else, because they are not stored (private="Set-Cookie").
 	own     http.Header
-	refused cachestatus.Reason // why the store refused a complete object
+	refused cachestatus.Reason // why the store refused it, or will
 }
 
 // fill is one fetch on behalf of a flight. It runs on a goroutine of the
@@ -255,6 +255,9 @@ func (r incoming) Read(p []byte) (int, error) {
 func (j *fill) store(ctx context.Context, res *http.Response, spec ObjectSpec) {
 	defer res.Body.Close()
 	head := &fillHead{object: NewObject(spec), upstream: res.StatusCode, length: res.ContentLength, own: notStored(res.Header, spec.Header)}
+	if f, ok := j.route.Store.(Foreseer); ok {
+		head.refused = j.refusal(f.Foresee(head.object, j.bounds()))
+	}
 	j.flight.Publish(ctx, head, flight.Content{
 		MaxBody: j.route.MaxObject, Expect: res.ContentLength,
 		OnOverflow: j.overflowed,
@@ -263,7 +266,9 @@ func (j *fill) store(ctx context.Context, res *http.Response, spec ObjectSpec) {
 	var stored *Object
 	stall := time.AfterFunc(bodyStall, j.cancel)
 	_, err := j.flight.ReadFrom(incoming{res.Body, stall, func(last []byte) {
-		stored = j.keep(ctx, spec, last)
+		if head.refused == cachestatus.None {
+			stored = j.keep(ctx, spec, last)
+		}
 	}})
 	stall.Stop()
 	j.flight.Finish(err)
@@ -324,11 +329,20 @@ func (j *fill) unstored(reason cachestatus.Reason) {
 
 // put stores o and returns why the store refused it, or None.
 func (j *fill) put(ctx context.Context, o *Object) cachestatus.Reason {
+	return j.refusal(j.route.Store.Put(ctx, o, j.bounds()))
+}
+
+// bounds are those of this fetch's Put.
+func (j *fill) bounds() PutOptions {
 	opt := PutOptions{Variants: j.route.Variants, Epoch: j.epoch}
 	if j.origin.Capped {
 		opt.Origins = j.route.Origins
 	}
-	err := j.route.Store.Put(ctx, o, opt)
+	return opt
+}
+
+// refusal is the reason behind a store's error.
+func (j *fill) refusal(err error) cachestatus.Reason {
 	switch {
 	case err == nil:
 		return cachestatus.None

@@ -208,7 +208,9 @@ func (x *exchange) published(out flight.Outcome[*fillHead], leader bool) bool {
 		x.deliverGrowing(head, out.Body)
 	default:
 		x.decision.Result = ResultMiss
-		x.decision.Stored = true
+		if x.decision.Stored = head.refused == cachestatus.None; !x.decision.Stored {
+			x.decision.Reason = head.refused // says more than how the look-up missed
+		}
 		x.deliverGrowing(head, out.Body)
 	}
 	if x.decision.Collapsed {

@@ -41,6 +41,13 @@ type Store interface {
 	Epoch(uri []byte) uint64
 }
 
+// Foreseer is what a Store may be beside: Foresee returns ErrTooManyVariants or
+// ErrTooManyOrigins where Put of o would, as things stand, so that a response
+// need not be announced as stored. It costs no more than a look-up.
+type Foreseer interface {
+	Foresee(o *Object, opt PutOptions) error
+}
+
 // PutOptions bound what one Put may add.
 type PutOptions struct {
 	Variants int    // at most so many variants under one primary key; 0: no bound

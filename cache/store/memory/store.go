@@ -63,7 +63,10 @@ type Store struct {
 	closed    bool
 }
 
-var _ cache.Store = (*Store)(nil)
+var (
+	_ cache.Store    = (*Store)(nil)
+	_ cache.Foreseer = (*Store)(nil)
+)
 
 // New returns an empty Store.
 func New(cfg Config) (*Store, error) {
@@ -202,6 +205,22 @@ func (s *Store) Put(_ context.Context, o *cache.Object, opt cache.PutOptions) er
 		old = r.entries[at]
 	}
 	return s.admitLocked(sh, e, old, hash, id)
+}
+
+// Foresee implements cache.Foreseer.
+func (s *Store) Foresee(o *cache.Object, opt cache.PutOptions) error {
+	hash, id := s.hash.strings(o.Key(), len(o.URI()))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	sh, at := s.shard(hash), -1
+	r := sh.record(id, o.Key())
+	if r != nil {
+		at = r.variant(o.Selecting)
+	}
+	return sh.checkCaps(r, at, hash, o, opt)
 }
 
 // admitLocked makes room for e and enters it in the place of old, or refuses.

@@ -24,6 +24,14 @@ type bare struct {
 	t TB
 }
 
+// Foresee implements cache.Foreseer for a Store that does.
+func (b *bare) Foresee(o *cache.Object, opt cache.PutOptions) error {
+	if f, ok := b.Store.(cache.Foreseer); ok {
+		return f.Foresee(o, opt)
+	}
+	return nil
+}
+
 func (b *bare) Put(ctx context.Context, o *cache.Object, opt cache.PutOptions) error {
 	const prefix = "access-control-"
 	for name := range o.Fields() {
