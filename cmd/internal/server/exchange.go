@@ -18,7 +18,11 @@ import (
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	s.inflight.enter()
 	defer s.inflight.leave()
-	if p := refuse(r); p != nil {
+	p := refuse(r)
+	if p == nil && headBytes(r) > s.limits.HeaderBytes {
+		p = headTooLarge
+	}
+	if p != nil {
 		p.write(w, r)
 		return
 	}

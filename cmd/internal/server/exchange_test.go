@@ -276,3 +276,24 @@ func TestHTTP2BodyStall(t *testing.T) {
 		}
 	})
 }
+
+// A head that is too large has an answer that can be read, on both protocols.
+func TestHeadTooLarge(t *testing.T) {
+	files, pool := writeCertificate(t, t.TempDir(), "one")
+	s := start(t, Config{HTTPS: &files, Handler: text("never")})
+	for _, h2 := range []bool{false, true} {
+		r, err := http.NewRequest("GET", "https://"+s.Addrs()[0].String(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Big", strings.Repeat("x", 40<<10))
+		res, err := client(t, pool, h2).Do(r)
+		if err != nil {
+			t.Fatalf("h2=%t: %v", h2, err)
+		}
+		res.Body.Close()
+		if res.StatusCode != 431 || res.Header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("h2=%t: %d %v", h2, res.StatusCode, res.Header)
+		}
+	}
+}

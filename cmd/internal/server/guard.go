@@ -25,6 +25,7 @@ var (
 	tunnel        = &problem{cachestatus.NotImplemented, http.StatusNotImplemented, "CONNECT asks for a tunnel, and this is no forward proxy"}
 	badTarget     = &problem{cachestatus.BadRequest, http.StatusBadRequest, "the request target must be a path or an absolute http or https URI"}
 	badFragment   = &problem{cachestatus.BadRequest, http.StatusBadRequest, "the request target has a fragment"}
+	headTooLarge  = &problem{cachestatus.BadRequest, http.StatusRequestHeaderFieldsTooLarge, "the request's target and fields are larger than this server takes"}
 	badUserinfo   = &problem{cachestatus.BadRequest, http.StatusBadRequest, "the request target has userinfo"}
 )
 
@@ -44,6 +45,22 @@ func refuse(r *http.Request) *problem {
 		return badTarget // RFC 9112 §3.2.1; "*" is for OPTIONS, which net/http answers
 	}
 	return nil
+}
+
+// headSlack is how many times Limits.HeaderBytes net/http reads of a head: what
+// is larger than the limit and within that gets an answer of ours.
+const headSlack = 4
+
+// headBytes is the size of a request's head in bytes, about as HTTP/1.1 writes
+// it.
+func headBytes(r *http.Request) int {
+	n := len(r.Method) + len(r.RequestURI) + len(r.Host)
+	for name, lines := range r.Header {
+		for _, v := range lines {
+			n += len(name) + len(v) + len(": \r\n")
+		}
+	}
+	return n
 }
 
 // write answers with the problem. On HTTP/1.1 the connection ends: a request

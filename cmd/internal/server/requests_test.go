@@ -92,6 +92,8 @@ func TestRawRequests(t *testing.T) {
 		{"chunks too large", "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n01234567890\r\n0\r\n\r\n", answer{413, plain, "limit 10", true}},
 		{"just fits", "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n0123456789", answer{200, plain, `POST /a host=h body="0123456789" err=<nil>`, false}},
 		{"head too large", "GET /a HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("x", 40<<10) + "\r\n\r\n",
+			answer{431, problemJSON, problemText("bad-request", "Request Header Fields Too Large", 431, "the request's target and fields are larger than this server takes"), true}},
+		{"head far too large", "GET /a HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("x", 140<<10) + "\r\n\r\n",
 			answer{431, plain, "431 Request Header Fields Too Large", true}},
 		{"no HTTP", "\x16\x03\x01\x00\r\n\r\n", answer{400, plain, "400 Bad Request", true}},
 		{"NUL in a value", "GET /a HTTP/1.1\r\nHost: h\r\nX: a\x00b\r\n\r\n", answer{400, plain, "400 Bad Request", true}},

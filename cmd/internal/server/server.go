@@ -112,13 +112,15 @@ func newServer(cfg Config, limits Limits, cert *certificate, bound []boundListen
 		Handler:           http.HandlerFunc(s.serveHTTP),
 		ReadHeaderTimeout: limits.HeaderTimeout,
 		IdleTimeout:       limits.IdleTimeout,
-		MaxHeaderBytes:    limits.HeaderBytes,
-		Protocols:         &protocols,
-		HTTP2:             limits.http2(),
-		ErrorLog:          s.noise.stdLogger(),
-		ConnState:         s.connState,
-		ConnContext:       s.connContext,
-		BaseContext:       func(net.Listener) context.Context { return s.base },
+		// Up to there the request reaches headTooLarge, whose answer can be
+		// read: net/http's own is plain text, and none at all on HTTP/2.
+		MaxHeaderBytes: headSlack * limits.HeaderBytes,
+		Protocols:      &protocols,
+		HTTP2:          limits.http2(),
+		ErrorLog:       s.noise.stdLogger(),
+		ConnState:      s.connState,
+		ConnContext:    s.connContext,
+		BaseContext:    func(net.Listener) context.Context { return s.base },
 	}
 	if cert != nil {
 		s.http.TLSConfig = cert.config()
