@@ -18,12 +18,8 @@ import (
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	s.inflight.enter()
 	defer s.inflight.leave()
-	p := refuse(r)
-	if p == nil && headBytes(r) > s.limits.HeaderBytes {
-		p = headTooLarge
-	}
-	if p != nil {
-		p.write(w, r)
+	if p := s.refuse(r); p != nil {
+		s.answer(w, r, p)
 		return
 	}
 	e := &exchange{inner: w, server: s, http1: r.ProtoMajor == 1}
@@ -188,7 +184,7 @@ func (e *exchange) finish(r *http.Request) {
 	}
 	// The fields that the handler had prepared may describe another response.
 	clear(e.inner.Header())
-	internalFault.write(e.inner, r)
+	e.server.answer(e.inner, r, internalFault)
 }
 
 // abandon ends the connection (HTTP/1.1) or the stream (HTTP/2) so that the

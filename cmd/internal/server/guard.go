@@ -26,12 +26,13 @@ var (
 	badTarget     = &problem{cachestatus.BadRequest, http.StatusBadRequest, "the request target must be a path or an absolute http or https URI"}
 	badFragment   = &problem{cachestatus.BadRequest, http.StatusBadRequest, "the request target has a fragment"}
 	headTooLarge  = &problem{cachestatus.BadRequest, http.StatusRequestHeaderFieldsTooLarge, "the request's target and fields are larger than this server takes"}
+	targetTooLong = &problem{cachestatus.BadRequest, http.StatusRequestURITooLong, "the request's target is longer than this server takes"}
 	badUserinfo   = &problem{cachestatus.BadRequest, http.StatusBadRequest, "the request target has userinfo"}
 )
 
 // refuse returns the problem of a request that net/http accepts and no handler
 // should see; nil when there is none.
-func refuse(r *http.Request) *problem {
+func (s *Server) refuse(r *http.Request) *problem {
 	switch u := r.URL; {
 	case r.Method == http.MethodConnect:
 		return tunnel // RFC 9110 §9.3.6
@@ -43,6 +44,10 @@ func refuse(r *http.Request) *problem {
 		return badTarget // RFC 9112 §3.2.2
 	case u.Path == "" && u.Host == "", u.Path != "" && u.Path[0] != '/':
 		return badTarget // RFC 9112 §3.2.1; "*" is for OPTIONS, which net/http answers
+	case len(r.RequestURI) > s.limits.HeaderBytes:
+		return targetTooLong // RFC 9110 §15.5.15
+	case headBytes(r) > s.limits.HeaderBytes:
+		return headTooLarge // RFC 6585 §5
 	}
 	return nil
 }
@@ -61,6 +66,34 @@ func headBytes(r *http.Request) int {
 		}
 	}
 	return n
+}
+
+// Refuser is a handler that can also answer for a request that it never got:
+// one that the server refuses, or in whose handling it panicked. It knows what
+// the server does not, such as the CORS policy of the request's route. It must
+// answer, and nothing was sent to w before.
+type Refuser interface {
+	Refuse(w http.ResponseWriter, r *http.Request, status int, reason cachestatus.Reason, detail string)
+}
+
+// answer lets the handler answer with the problem, if it can.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, p *problem) {
+	h, ok := (*s.handler.Load()).(Refuser)
+	if !ok {
+		p.write(w, r)
+		return
+	}
+	defer func() {
+		cause := recover()
+		if cause == nil {
+			return
+		}
+		// What made the handler panic may do so here again.
+		s.logPanic(r.Context(), cause)
+		clear(w.Header())
+		p.write(w, r)
+	}()
+	h.Refuse(w, r, p.status, p.reason, p.detail)
 }
 
 // write answers with the problem. On HTTP/1.1 the connection ends: a request

@@ -93,6 +93,8 @@ func TestRawRequests(t *testing.T) {
 		{"just fits", "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n0123456789", answer{200, plain, `POST /a host=h body="0123456789" err=<nil>`, false}},
 		{"head too large", "GET /a HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("x", 40<<10) + "\r\n\r\n",
 			answer{431, problemJSON, problemText("bad-request", "Request Header Fields Too Large", 431, "the request's target and fields are larger than this server takes"), true}},
+		{"target too long", "GET /" + strings.Repeat("x", 40<<10) + " HTTP/1.1\r\nHost: h\r\n\r\n",
+			answer{414, problemJSON, problemText("bad-request", "Request URI Too Long", 414, "the request's target is longer than this server takes"), true}},
 		{"head far too large", "GET /a HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("x", 140<<10) + "\r\n\r\n",
 			answer{431, plain, "431 Request Header Fields Too Large", true}},
 		{"no HTTP", "\x16\x03\x01\x00\r\n\r\n", answer{400, plain, "400 Bad Request", true}},
@@ -166,14 +168,18 @@ func FuzzRefuse(f *testing.F) {
 		f.Add("GET", target)
 	}
 	f.Add("CONNECT", "h:80")
+	s := &Server{limits: Limits{HeaderBytes: 1 << 10}}
 	f.Fuzz(func(t *testing.T, method, target string) {
 		u, err := url.ParseRequestURI(target)
 		if err != nil {
 			return // net/http has answered 400
 		}
 		r := &http.Request{Method: method, URL: u, RequestURI: target}
-		if refuse(r) != nil {
+		if s.refuse(r) != nil {
 			return
+		}
+		if len(target) > s.limits.HeaderBytes {
+			t.Errorf("a target of %d bytes passed", len(target))
 		}
 		if method == "CONNECT" || strings.Contains(target, "#") || u.Opaque != "" || u.User != nil {
 			t.Errorf("%s %q passed", method, target)
