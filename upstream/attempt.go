@@ -14,7 +14,8 @@ type attempt struct {
 	pool    *Pool
 	request *http.Request // out of prepare
 	upgrade string        // the protocol that it asks to change to
-	server  *server
+	to      *server       // the one to ask; nil: any
+	server  *server       // the one that was asked
 	body    *requestBody
 	counted bool // the failure counts against the server
 
@@ -27,21 +28,29 @@ type attempt struct {
 // run picks a server, not the given one if there is another, and sends the
 // request to it.
 func (a *attempt) run(not *server) (*http.Response, error) {
-	p := a.pool
-	a.server = p.group.pick(p.config.Now(), not)
-	if a.server == nil {
+	p, external := a.pool, a.pool.config.External
+	if a.server = a.to; a.server != nil {
+		p.group.take(a.server)
+	} else if a.server = p.group.pick(p.config.Now(), not); a.server == nil {
 		return nil, &Error{Kind: NoServer, Server: p.config.Name}
 	}
-	ctx := httptrace.WithClientTrace(a.request.Context(), &httptrace.ClientTrace{
+	trace := &httptrace.ClientTrace{
 		GetConn: func(string) { a.asked.Store(true) },
 		GotConn: func(i httptrace.GotConnInfo) {
 			a.reused.Store(i.Reused)
 			a.connected.Store(true)
 		},
 		GotFirstResponseByte: func() { a.received.Store(true) },
-	})
+	}
+	if external != nil {
+		external.watch(trace)
+	}
+	ctx := httptrace.WithClientTrace(a.request.Context(), trace)
 	out := a.request.WithContext(ctx)
 	out.URL = serverURL(a.server, a.request.URL)
+	if external != nil {
+		out.Host = out.URL.Host
+	}
 	a.body, _ = out.Body.(*requestBody)
 	res, err := p.transport.RoundTrip(out)
 	if err != nil {

@@ -35,6 +35,8 @@ type Config struct {
 	Trust  forward.Trust // peers whose X-Forwarded-For and Forwarded are extended
 	Keep   []string      // fields, in canonical form, that neither Connection nor DropUnkeyed removes: those in the key
 
+	External *External // the servers are a third party's; nil: our own
+
 	Now func() time.Time // nil means time.Now
 }
 
@@ -99,6 +101,9 @@ func (c Config) check() error {
 	if strings.Trim(c.Host, loopBytes+"[]") != "" {
 		problems = append(problems, fmt.Errorf("host %q is not a host with an optional port", c.Host))
 	}
+	if err := c.checkExternal(); err != nil {
+		problems = append(problems, err)
+	}
 	return errors.Join(problems...)
 }
 
@@ -133,10 +138,13 @@ func badServer(u *url.URL) string {
 // newTransport makes the transport that all servers of a Pool share: net/http
 // keeps connections by scheme and authority.
 func newTransport(c Config) *http.Transport {
-	dialer := &net.Dialer{Timeout: c.Timeouts.Connect, KeepAlive: 30 * time.Second}
+	dial := (&net.Dialer{Timeout: c.Timeouts.Connect, KeepAlive: 30 * time.Second}).DialContext
+	if c.External != nil {
+		dial = newGuard(c).dial
+	}
 	return &http.Transport{
 		Proxy:                  nil, // the environment does not decide where requests go
-		DialContext:            dialer.DialContext,
+		DialContext:            dial,
 		TLSClientConfig:        c.TLS.Clone(),
 		TLSHandshakeTimeout:    c.Timeouts.TLS,
 		DisableCompression:     true, // content passes as it is

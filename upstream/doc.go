@@ -7,4 +7,8 @@
 // A response that comes out of a Pool is whole or says that it is not: its
 // length is checked, its framing fields are gone, and content that ends early
 // ends with an error instead of io.EOF.
+//
+// The servers may be a third party's (External): then less is sent to them,
+// their responses cannot act on the proxy's host, and they have to be on public
+// addresses.
 package upstream

@@ -28,6 +28,9 @@ const (
 	// Content: the request's content could not be read. That is the client's
 	// doing.
 	Content
+	// Refused: the name of an external upstream stands for an address that it
+	// may not have.
+	Refused
 )
 
 var kinds = [...]struct {
@@ -42,6 +45,7 @@ var kinds = [...]struct {
 	// The client of an aborted request has left, or it was our own deadline.
 	Aborted: {http.StatusGatewayTimeout, "upstream-timeout", "gave up on"},
 	Content: {http.StatusRequestTimeout, "request-timeout", "the content did not arrive that goes to"},
+	Refused: {http.StatusBadGateway, "upstream-refused-address", "will not connect to"},
 }
 
 // Error is why no response, or not all of it, came from an upstream. Error()
@@ -84,6 +88,7 @@ var (
 // against the server.
 func classify(ctx context.Context, err error, a *attempt) (kind Kind, counts bool) {
 	var timeout net.Error
+	var refused *AddressError
 	switch {
 	case a.body.failed() != nil:
 		return Content, false
@@ -94,6 +99,8 @@ func classify(ctx context.Context, err error, a *attempt) (kind Kind, counts boo
 	case !a.asked.Load():
 		// net/http refused the request itself.
 		return Protocol, false
+	case errors.As(err, &refused):
+		return Refused, true
 	case errors.As(err, &timeout) && timeout.Timeout():
 		// A server that is slow with one page is not one that is gone.
 		return Timeout, !a.connected.Load()

@@ -60,7 +60,8 @@ func (p *Pool) Close() { p.transport.CloseIdleConnections() }
 // connection that the server had closed.
 //
 // The response has no hop-by-hop and no framing fields; ContentLength is its
-// length. (net/http hides what a Connection field lists beside "close".) Via is as the server sent it. Redirects are not followed. Content
+// length. (net/http hides what a Connection field lists beside "close".) Via is as the server sent it. Redirects are followed only as
+// External says. Content
 // that ends early or breaks its framing fails with an *Error that wraps the
 // cause (io.ErrUnexpectedEOF). A trailer section is complete at io.EOF. After a
 // 101 the Body is an io.ReadWriteCloser. The caller closes the Body.
@@ -72,8 +73,12 @@ func (p *Pool) RoundTrip(req *http.Request) (*http.Response, error) {
 	a := &attempt{pool: p, request: out, upgrade: upgrade}
 	res, err := a.run(nil)
 	if err != nil && upgrade == "" && repeatable(req) && a.retryable(len(p.group.servers)) && rewind(out, req) {
-		again := &attempt{pool: p, request: out}
-		res, err = again.run(a.server)
+		not := a.server
+		a = &attempt{pool: p, request: out}
+		res, err = a.run(not)
+	}
+	if err == nil && p.config.External != nil {
+		res, err = p.follow(req, a, res)
 	}
 	if err != nil {
 		return nil, err
@@ -117,18 +122,22 @@ func (p *Pool) prepare(req *http.Request) (out *http.Request, upgrade string) {
 	if h == nil {
 		h = make(http.Header)
 	}
-	if req.ContentLength == 0 || req.Body == nil || req.Body == http.NoBody {
+	if c.External == nil && (req.ContentLength == 0 || req.Body == nil || req.Body == http.NoBody) {
 		// With content the transport might still be sending it on the
 		// connection that the tunnel takes over.
 		upgrade = p.upgrade(h)
 	}
 	forward.StripRequest(h, c.Keep)
-	forward.DropUnkeyed(h, c.Keep, c.Trust.Contains(req.RemoteAddr))
 	host := req.Host
 	if host == "" {
 		host = req.URL.Host
 	}
-	forward.Extend(h, forward.Hop{RemoteAddr: req.RemoteAddr, Scheme: req.URL.Scheme, Host: host}, c.Trust)
+	if c.External != nil {
+		forward.ThirdPartyRequest(h, c.Keep)
+	} else {
+		forward.DropUnkeyed(h, c.Keep, c.Trust.Contains(req.RemoteAddr))
+		forward.Extend(h, forward.Hop{RemoteAddr: req.RemoteAddr, Scheme: req.URL.Scheme, Host: host}, c.Trust)
+	}
 	major, minor := req.ProtoMajor, req.ProtoMinor
 	if major == 0 {
 		major, minor = 1, 1

@@ -25,6 +25,10 @@ func (a *attempt) accept(res *http.Response) error {
 	}
 	protocol := forward.UpgradeType(h)
 	forward.StripResponse(h)
+	external := a.pool.config.External
+	if external != nil {
+		external.clean(h)
+	}
 	if switched {
 		rw, ok := res.Body.(io.ReadWriteCloser)
 		if a.upgrade == "" || !ok || !strings.EqualFold(protocol, a.upgrade) {
@@ -46,7 +50,7 @@ func (a *attempt) accept(res *http.Response) error {
 		a.server.inFlight.Add(-1)
 		return nil
 	}
-	res.Body = &content{rc: res.Body, response: res, server: a.server}
+	res.Body = &content{rc: res.Body, response: res, server: a.server, external: external}
 	return nil
 }
 
@@ -83,6 +87,7 @@ type content struct {
 	rc       io.ReadCloser
 	response *http.Response
 	server   *server
+	external *External // nil: our own
 	ended    atomic.Bool
 }
 
@@ -93,6 +98,9 @@ func (c *content) Read(b []byte) (int, error) {
 	case err == nil:
 	case err == io.EOF:
 		forward.StripTrailer(c.response.Trailer)
+		if c.external != nil {
+			forward.ThirdPartyResponse(c.response.Trailer, c.external.Cookies)
+		}
 		c.end()
 	case errors.Is(err, http.ErrBodyReadAfterClose):
 	default:

@@ -77,6 +77,14 @@ func (g *group) pick(now time.Time, not *server) *server {
 	return s
 }
 
+// take counts an attempt on s, which somebody else has picked, as under way.
+func (g *group) take(s *server) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s.health.trial = s.health.out
+	s.inFlight.Add(1)
+}
+
 // outcome is what an attempt says about the health of its server.
 type outcome uint8
 

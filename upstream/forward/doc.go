@@ -9,6 +9,9 @@
 //
 //	Looped → UpgradeType → StripRequest → DropUnkeyed → Extend, AddVia, AddLoop
 //
+// On the way to a third party ThirdPartyRequest stands for DropUnkeyed and
+// Extend: it is told nothing of who asks.
+//
 // All functions change the map that they are given and nothing else; they are
 // safe for concurrent use on different maps. Field names are taken to be in
 // canonical form, as net/http makes them.

@@ -1,9 +1,12 @@
 package app
 
 import (
+	"errors"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"veneer/cmd/internal/config"
@@ -18,6 +21,8 @@ import (
 type pool struct {
 	*upstream.Pool
 	took       *telemetry.Histogram
+	log        *slog.Logger
+	refused    atomic.Pointer[string] // the address that was last said to be refused
 	from       poolSpec
 	unregister func() // of its health; set when a plan with it is adopted
 }
@@ -35,12 +40,23 @@ func newPool(s poolSpec, trust forward.Trust, took *telemetry.Histogram) (*pool,
 		Balancer: balancer(u.Balance),
 		MaxFails: u.MaxFails, FailTimeout: u.FailTimeout,
 		Timeouts: upstream.Timeouts{Connect: u.ConnectTimeout, ResponseHeader: u.ResponseTimeout},
-		Trust:    trust, Keep: s.keep,
+		Trust:    trust, Keep: s.keep, External: external(u.External),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &pool{Pool: p, from: s, took: took}, nil
+	return &pool{Pool: p, from: s, took: took, log: slog.New(slog.DiscardHandler)}, nil
+}
+
+// external is the upstream's side of a third party's upstream, nil for our own.
+func external(e *config.External) *upstream.External {
+	if e == nil {
+		return nil
+	}
+	return &upstream.External{
+		Redirects: e.Redirects, PrivateAddresses: e.PrivateAddresses,
+		Cookies: slices.Contains(e.Forward, "Cookie"),
+	}
 }
 
 func balancer(b config.Balance) upstream.Balancer {
@@ -56,8 +72,13 @@ func balancer(b config.Balance) upstream.Balancer {
 // keptBy returns the request fields that a route answers for, sorted: it keys
 // them, or sets them itself. The upstream gets them, also where they are of
 // those that are dropped because a client could change a response with them.
-func keptBy(rt *config.Route) []string {
+// To a third party goes what is set and what its upstream lists: that a field
+// is in the key is no leave to show it around.
+func keptBy(rt *config.Route, third *config.External) []string {
 	keep := slices.Clone(rt.Cache.Key.Headers)
+	if third != nil {
+		keep = slices.Clone(third.Forward)
+	}
 	for _, s := range rt.Headers.Request.Set {
 		keep = append(keep, s.Name)
 	}
@@ -68,9 +89,13 @@ func keptBy(rt *config.Route) []string {
 // keptFor returns what the routes to an upstream keep, all together.
 func keptFor(cfg *config.Config, upstream string) []string {
 	var keep []string
+	var third *config.External
+	if u := cfg.Upstream(upstream); u != nil {
+		third = u.External
+	}
 	for i := range cfg.Routes {
 		if rt := &cfg.Routes[i]; rt.Upstream == upstream {
-			keep = append(keep, keptBy(rt)...)
+			keep = append(keep, keptBy(rt, third)...)
 		}
 	}
 	slices.Sort(keep)
@@ -89,14 +114,19 @@ type trip struct {
 }
 
 func newTrip(p *pool, rt *config.Route, trust forward.Trust) *trip {
-	keep := keptBy(rt)
+	keep := keptBy(rt, p.from.upstream.External)
 	return &trip{pool: p, keep: keep, drop: !slices.Equal(keep, p.from.keep), trust: trust}
 }
 
 // RoundTrip implements http.RoundTripper. Like the pool it takes the header map
 // over.
 func (t *trip) RoundTrip(r *http.Request) (*http.Response, error) {
-	if t.drop && r.Header != nil {
+	switch {
+	case !t.drop || r.Header == nil:
+	case t.pool.from.upstream.External != nil:
+		// Another route's credentials must not open the way for a client's.
+		forward.ThirdPartyRequest(r.Header, t.keep)
+	default:
 		forward.DropUnkeyed(r.Header, t.keep, t.trust.Contains(r.RemoteAddr))
 	}
 	if forward.MaxForwards(r.Method, r.Header) {
@@ -105,7 +135,25 @@ func (t *trip) RoundTrip(r *http.Request) (*http.Response, error) {
 	start := time.Now()
 	res, err := t.pool.RoundTrip(r)
 	t.pool.took.Observe(time.Since(start))
+	if err != nil {
+		t.pool.tell(err)
+	}
 	return res, err
+}
+
+// tell logs that an address was refused, once as long as it is the same one: it
+// is a mistake of the operator's or an attack by way of the name service, and
+// clients see no more than that the upstream cannot be reached.
+func (p *pool) tell(err error) {
+	var refused *upstream.AddressError
+	if !errors.As(err, &refused) {
+		return
+	}
+	text := refused.Error()
+	if last := p.refused.Swap(&text); last == nil || *last != text {
+		p.log.Error("the address of an external upstream is refused, nothing was sent to it; dangerously_private_addresses would let it in",
+			"upstream", p.from.upstream.Name, "name", refused.Name, "address", refused.Addr, "why", refused.Why)
+	}
 }
 
 // lastRecipient answers an OPTIONS request that may go no further (RFC 9110
