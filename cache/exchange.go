@@ -110,6 +110,7 @@ func (x *exchange) routeStep() (answered bool) {
 		return x.fail(http.StatusNotFound, cachestatus.NoRoute, "No route matches this host and path.")
 	}
 	x.route, x.decision.Route = route, route
+	x.origin = route.CORS.Decide(r.Method, r.Header["Origin"]) // errors too are for the client at hand
 	if other, escapes := x.resolvesElsewhere(target); other || escapes {
 		return x.fail(http.StatusBadRequest, cachestatus.BadRequest, "The path has dot segments that lead to another route: send it resolved (RFC 3986 §5.2.4).")
 	}
@@ -120,7 +121,6 @@ func (x *exchange) routeStep() (answered bool) {
 		}
 	}
 	x.target = target
-	x.origin = route.CORS.Decide(r.Method, r.Header["Origin"])
 	if safe(r.Method) && !isUpgrade(r) {
 		x.seen.hideOrigin, x.seen.hideRequest = !x.origin.Forward, !x.origin.ForwardRequest
 	}
@@ -166,6 +166,11 @@ func (x *exchange) refuse() (answered bool) {
 	if x.origin.Refuse {
 		return x.fail(http.StatusForbidden, cachestatus.OriginRefused, "The route's CORS policy refuses requests from this origin.")
 	}
+	if x.route.Limit != nil {
+		if wait, ok := x.route.Limit(r); !ok {
+			return x.tooMany(wait)
+		}
+	}
 	if r.Method == http.MethodTrace {
 		x.w.Header()["Allow"] = []string{"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}
 		return x.fail(http.StatusMethodNotAllowed, cachestatus.Method, "TRACE is not forwarded: it would show what Veneer adds to a request.")
@@ -201,6 +206,7 @@ func (x *exchange) keyStep() bool {
 	if reason := x.uncacheable(); reason != cachestatus.None {
 		x.bypass = true
 		x.note(reason)
+		x.unstored(reason)
 		x.decision.Forward = cachestatus.Bypass
 		if reason == cachestatus.Method {
 			x.decision.Forward = cachestatus.ByMethod

@@ -4,13 +4,18 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"time"
 
 	"veneer/cache/cachestatus"
 )
 
 // ProblemType is the type of a problem document (RFC 9457 §3.1.1) of the given
 // reason. It is stable: programs may compare it.
-func ProblemType(r cachestatus.Reason) string { return "urn:veneer:problem:" + r.String() }
+func ProblemType(r cachestatus.Reason) string { return problemPrefix + r.String() }
+
+const problemPrefix = "urn:veneer:problem:"
+
+const problemContent = "application/problem+json"
 
 // problem is the content of every error that Veneer makes (RFC 9457).
 type problem struct {
@@ -38,7 +43,7 @@ func (x *exchange) fail(status int, reason cachestatus.Reason, detail string) bo
 		body = nil // cannot be: strings and a number
 	}
 	h := x.w.Header()
-	h["Content-Type"] = []string{"application/problem+json"}
+	h["Content-Type"] = []string{problemContent}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	h["Cache-Control"] = []string{"no-store"}
 	h["X-Content-Type-Options"] = []string{"nosniff"}
@@ -57,6 +62,13 @@ func (x *exchange) tooLarge() bool {
 	return x.closing(http.StatusRequestEntityTooLarge, cachestatus.BodyTooLarge, "The request content is larger than this server takes.")
 }
 
+// tooMany refuses a request of a client that has sent too many (RFC 6585 §4).
+func (x *exchange) tooMany(wait time.Duration) bool {
+	seconds := max(1, int64((wait+time.Second-1)/time.Second))
+	x.w.Header()["Retry-After"] = []string{strconv.FormatInt(seconds, 10)}
+	return x.fail(http.StatusTooManyRequests, cachestatus.RateLimited, "Too many requests: wait as long as Retry-After says.")
+}
+
 // closing is fail where what is left of the request cannot be trusted.
 func (x *exchange) closing(status int, reason cachestatus.Reason, detail string) bool {
 	if !x.started && x.r.ProtoMajor == 1 {
@@ -72,12 +84,3 @@ type upstreamError interface {
 	HTTPStatus() int
 	Token() string
 }
-
-// reasonsByToken finds a Reason by its token.
-var reasonsByToken = func() map[string]cachestatus.Reason {
-	m := make(map[string]cachestatus.Reason)
-	for _, r := range cachestatus.Reasons() {
-		m[r.String()] = r
-	}
-	return m
-}()

@@ -90,6 +90,11 @@ type Route struct {
 	FetchTimeout time.Duration
 
 	Request, Response Edits
+
+	// Limit counts a request, and reports false with the time to wait when its
+	// client has sent too many; nil: nobody counts. Preflights are not counted:
+	// the page whose preflight fails never learns why.
+	Limit func(*http.Request) (wait time.Duration, ok bool)
 }
 
 // Router finds the route of a request. Host is in canonical form, path is the
@@ -150,8 +155,13 @@ type Decision struct {
 	// Reason says why the response was not stored, or the stored response not
 	// reused; the first that applied.
 	Reason cachestatus.Reason
-	Start  time.Time
-	Took   time.Duration
+	// NotStored says why the upstream's response was not stored, which Reason
+	// does not where the look-up had a reason of its own (vary-mismatch, then
+	// no-store). None when it was stored; where none came, why it would not
+	// have been, or None.
+	NotStored cachestatus.Reason
+	Start     time.Time
+	Took      time.Duration
 }
 
 // Recorder receives every Decision, once, after the response has ended. It

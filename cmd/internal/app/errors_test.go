@@ -35,6 +35,7 @@ func TestE9OwnErrors(t *testing.T) {
 		body                         string
 		status                       int
 	}{
+		{name: "dots that lead elsewhere", upstream: good, path: "/%2e%2e%2f%00", status: 400},
 		{name: "TRACE", upstream: good, method: "TRACE", path: "/", status: 405},
 		{name: "content too large", upstream: good, method: "POST", path: "/", body: "0123456789abcdef", status: 413},
 		{name: "target too long", upstream: good, path: "/" + big, status: 414},

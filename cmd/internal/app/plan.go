@@ -23,6 +23,7 @@ type plan struct {
 	engine *cache.Plan
 	layers map[string]*layer // by route
 	pools  map[string]*pool  // by upstream
+	limits map[string]*limit // by route; those that have one
 	names  []string          // of the routes
 }
 
@@ -30,7 +31,7 @@ type plan struct {
 // the rest is new and nobody uses it until the plan is adopted; on an error it
 // is closed again. a.mu is held, or a is still being built.
 func (a *App) compile(cfg *config.Config) (_ *plan, err error) {
-	p := &plan{cfg: cfg, layers: make(map[string]*layer), pools: make(map[string]*pool)}
+	p := &plan{cfg: cfg, layers: make(map[string]*layer), pools: make(map[string]*pool), limits: make(map[string]*limit)}
 	defer func() {
 		if err != nil {
 			p.closeExcept(a.plan)
@@ -71,9 +72,12 @@ func (a *App) compileTable(p *plan, trust forward.Trust) (*route.Table[*cache.Ro
 		l := a.layerOf(p.cfg, rt)
 		p.layers[rt.Name] = l
 		p.names = append(p.names, rt.Name)
-		entries = append(entries, route.Entry[*cache.Route]{
-			Host: rt.Host, Path: rt.Path, Value: compileRoute(rt, l, newTrip(up, rt, trust), a.store, maxObject),
-		})
+		r := compileRoute(rt, l, newTrip(up, rt, trust), a.store, maxObject)
+		if rt.Rate != nil {
+			p.limits[rt.Name] = a.limitOf(rt)
+			r.Limit = p.limits[rt.Name].of(trust)
+		}
+		entries = append(entries, route.Entry[*cache.Route]{Host: rt.Host, Path: rt.Path, Value: r})
 	}
 	table, conflicts := route.New(entries)
 	errs := make([]error, len(conflicts))
@@ -109,7 +113,12 @@ func (a *App) poolOf(spec poolSpec, trust forward.Trust) (*pool, error) {
 			return old, nil
 		}
 	}
-	return newPool(spec, trust, a.telemetry.Upstream(name))
+	p, err := newPool(spec, trust, a.telemetry.Upstream(name))
+	if err != nil {
+		return nil, err
+	}
+	p.log = a.log
+	return p, nil
 }
 
 // adopt makes p the current plan: first everything that counts is in place,

@@ -32,6 +32,7 @@ func (c *Config) check(r *report) {
 	c.checkPolicies(r)
 	c.checkRoutes(r)
 	c.checkUse(r)
+	c.checkAllowedFields(r)
 	if c.Telemetry.ServiceName == "" {
 		c.Telemetry.ServiceName = defaultService
 	}
@@ -235,6 +236,7 @@ func (c *Config) checkUpstreams(r *report) {
 		if u.Host != "" {
 			c.checkUpstreamHost(r, field+".host", u)
 		}
+		u.checkExternal(r, field)
 	}
 }
 

@@ -73,6 +73,7 @@ type Upstream struct {
 	ConnectTimeout  time.Duration
 	ResponseTimeout time.Duration // from the request's end to the response's head
 	Host            string        // the Host field to send; "": the client's own
+	External        *External     // a third party's; nil: our own
 }
 
 // Balance is how a server of an upstream is picked.
@@ -94,6 +95,7 @@ type Route struct {
 	CORS     RouteCORS
 	Cache    Cache
 	Headers  Headers
+	Rate     *RateLimit // nil: clients send as many requests as they like
 }
 
 // Cache is what a route stores, under which key, and for how long.

@@ -188,7 +188,7 @@ func TestGoodSample(t *testing.T) {
 		Expose:      []string{"ETag", "X-Request-Id"},
 		Credentials: true,
 		MaxAge:      &maxAge,
-	}}}
+	}, ""}}
 	users, frontend := NewUpstream("users"), NewUpstream("frontend")
 	users.Servers = []*url.URL{serverURL("http://127.0.0.1:8081"), serverURL("http://127.0.0.1:8082")}
 	users.Balance = LeastConn
@@ -233,6 +233,7 @@ func everyRoute() Route {
 			},
 			Response: FieldChanges{Set: []FieldSet{{"X-Frame-Options", "DENY"}}, Remove: []string{"Server", "X-Powered-By"}},
 		},
+		Rate: &RateLimit{Requests: 100, Per: time.Second, Burst: 200},
 	}
 }
 
@@ -271,8 +272,10 @@ func TestGoodEvery(t *testing.T) {
 				Debug: true, TimingAllowOrigin: true, ResourcePolicy: "cross-origin",
 				Enforce: true, PublicOrigins: []string{"https://www.example.com"},
 				DangerouslyCredentialedNull: true, DangerouslyCredentialedInsecure: true, DangerouslyCredentialedPublicSuffix: true,
-			}},
-			{"legacy", corslayer.Config{Mode: corslayer.ModePass, VaryFix: corslayer.VaryAlways}},
+				PrivateNetwork: true, DangerouslyPrivateNetworkForAnyOrigin: true,
+			}, "next"},
+			{"next", corslayer.Config{Origins: []string{"https://app.example.com"}}, ""},
+			{"legacy", corslayer.Config{Mode: corslayer.ModePass, VaryFix: corslayer.VaryAlways}, ""},
 		},
 		Upstreams: []Upstream{app},
 		Routes:    []Route{all, legacy, none, pass},

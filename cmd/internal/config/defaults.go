@@ -17,6 +17,8 @@ const (
 	defaultAdmin   = "127.0.0.1:9090"
 	defaultService = "veneer"
 	defaultMemory  = 512 << 20
+
+	defaultRedirects = 3 // of an external upstream
 )
 
 // The largest values that are not a slip of the pen.

@@ -138,6 +138,7 @@ func (r *reader) upstreams(s *section) []Upstream {
 		s.duration("connect_timeout", &u.ConnectTimeout, time.Millisecond, maxTimeout)
 		s.duration("response_timeout", &u.ResponseTimeout, time.Millisecond, maxTimeout)
 		s.text("host", &u.Host)
+		r.external(s, &u)
 		s.later("dir", "fallback", "health")
 		s.done()
 		out = append(out, u)
@@ -197,6 +198,7 @@ func (r *reader) route(v value) Route {
 			sub.done()
 		}
 	}
+	out.Rate = r.rateLimit(s)
 	s.sub("headers", func(s *section) {
 		s.sub("request", func(s *section) { r.changes(s, &out.Headers.Request, true) })
 		s.sub("response", func(s *section) { r.changes(s, &out.Headers.Response, false) })

@@ -25,8 +25,10 @@ func (c *Config) checkRoutes(r *report) {
 		checkCORSName(r, field+".cors", rt, policies)
 		checkOriginMode(r, field+".cache.key.origin", rt)
 		c.checkCache(r, field+".cache", &rt.Cache)
+		rt.Rate.check(r, field+".rate_limit")
 		checkChanges(r, field+".headers.request", &rt.Headers.Request, requestOwned)
 		checkChanges(r, field+".headers.response", &rt.Headers.Response, responseOwned)
+		rt.checkExternalRoute(r, field, upstreams[rt.Upstream], policies[rt.CORS.Policy])
 	}
 	c.checkConflicts(r)
 }
@@ -217,6 +219,9 @@ func (c *Config) checkUse(r *report) {
 	for i := range c.Routes {
 		upstreams[c.Routes[i].Upstream] = true
 		policies[c.Routes[i].CORS.Policy] = true
+	}
+	for i := range c.CORS {
+		policies[c.CORS[i].Shadow] = true
 	}
 	for i := range c.Upstreams {
 		if name := c.Upstreams[i].Name; !upstreams[name] {
