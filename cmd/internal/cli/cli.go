@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"veneer/cmd/internal/doctor"
 )
 
 // The exit codes, all of them.
@@ -38,22 +40,23 @@ var errReported = errors.New("cli: reported")
 func exitCode(err error) int {
 	var usage usageError
 	var network *net.OpError
+	var unreachable *doctor.UnreachableError // a time that is up or a refused certificate is no OpError
 	switch {
 	case err == nil:
 		return exitGood
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.As(err, &network):
+	case errors.As(err, &network), errors.As(err, &unreachable):
 		return exitReach
 	}
 	return exitFinding
 }
 
 // verbs is one constructor a verb.
-var verbs = []func(*streams) *cobra.Command{newServe, newCheck, newDemo, newVersion}
+var verbs = []func(*streams) *cobra.Command{newServe, newCheck, newExplain, newDoctor, newDemo, newVersion}
 
 // laterVerbs are announced, and are not in this release.
-var laterVerbs = []string{"explain", "doctor", "purge", "stats"}
+var laterVerbs = []string{"purge", "stats"}
 
 // Main runs the command line args (without the program's name) and returns the
 // exit code. What was asked for goes to stdout; errors and the log go to
