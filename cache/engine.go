@@ -38,7 +38,7 @@ type Engine struct {
 
 	flights *flight.Group[*fillHead]
 	budget  *flight.Budget
-	marks   *flight.Marks // hit-for-miss
+	marks   marks         // hit-for-miss
 	serial  atomic.Uint64 // tells the flights of routes apart that do not collapse
 
 	ctx    context.Context // of fetches; ends when Close gives up waiting
@@ -51,6 +51,14 @@ type Engine struct {
 	closed      bool
 
 	exchanges sync.Pool // *exchange
+}
+
+// marks remember the keys of flights whose answers cannot be shared.
+// *flight.Marks are some.
+type marks interface {
+	Mark(key []byte, now time.Time)
+	Marked(key []byte, now time.Time) bool
+	Clear(key []byte)
 }
 
 // New returns an Engine that serves cfg.Plan.
@@ -153,6 +161,13 @@ func (x *exchange) record() {
 	}
 	x.decision.Took = x.e.now().Sub(x.decision.Start)
 	x.e.recorder.Record(x.r, &x.decision)
+}
+
+// unstored keeps the first reason why the upstream's response is not stored.
+func (x *exchange) unstored(reason cachestatus.Reason) {
+	if x.decision.NotStored == cachestatus.None {
+		x.decision.NotStored = reason
+	}
 }
 
 // note keeps the first reason: it is the one that decided.

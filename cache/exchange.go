@@ -111,6 +111,7 @@ func (x *exchange) routeStep() (answered bool) {
 	}
 	x.route, x.decision.Route = route, route
 	x.origin = route.CORS.Decide(r.Method, r.Header["Origin"]) // errors too are for the client at hand
+	x.origin.Full = x.origin.Full || x.origin.FullWithCookie && r.Header["Cookie"] != nil
 	if other, escapes := x.resolvesElsewhere(target); other || escapes {
 		return x.fail(http.StatusBadRequest, cachestatus.BadRequest, "The path has dot segments that lead to another route: send it resolved (RFC 3986 §5.2.4).")
 	}

@@ -434,3 +434,57 @@ func TestRefusedByTheStore(t *testing.T) {
 		}
 	}, func(r *cache.Route) { r.Variants = 2 })
 }
+
+// A browser that has parts of a representation validates them with If-Range,
+// and a 206 lets it go on using them as a 304 would: a refused Origin gets the
+// whole, from the store and from the upstream.
+func TestRefusedOriginGetsNoPartsToPutTogether(t *testing.T) {
+	const whole = "0123456789"
+	for _, storable := range []string{"max-age=60", "no-store"} {
+		run(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", storable)
+			w.Header().Set("ETag", `"r"`)
+			http.ServeContent(w, r, "x.txt", time.Time{}, strings.NewReader(whole))
+		}, func(x *tier) {
+			for _, c := range []struct {
+				fields []string
+				status int
+				body   string
+			}{
+				{[]string{"Origin: https://refused.example"}, 200, whole},
+				{[]string{"Origin: https://refused.example", "Range: bytes=2-3", `If-Range: "r"`}, 200, whole},
+				{[]string{"Origin: https://refused.example", "Range: bytes=2-3"}, 206, "23"},
+				{[]string{"Range: bytes=2-3", `If-Range: "r"`}, 206, "23"},
+			} {
+				if a := x.get("/parts", c.fields...); a.StatusCode != c.status || a.body != c.body {
+					t.Errorf("%s, %v: got %d %q, want %d %q", storable, c.fields, a.StatusCode, a.body, c.status, c.body)
+				}
+			}
+		}, func(r *cache.Route) { r.CORS = fullCORS{} })
+	}
+}
+
+// plainCORS lets every Origin in, without credentials.
+type plainCORS struct{ noCORS }
+
+func (plainCORS) Decide(string, []string) cache.Origin {
+	return cache.Origin{Bucket: "https://app.example", FullWithCookie: true}
+}
+
+// A 304 cannot take Access-Control-Allow-Credentials back either: a request
+// with cookies gets the whole where the policy has no credentials.
+func TestCookiesGetTheWhole(t *testing.T) {
+	run(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=60")
+		w.Header().Set("ETag", `"1"`)
+		io.WriteString(w, "whole")
+	}, func(x *tier) {
+		x.get("/doc", "Origin: https://app.example")
+		if a := x.get("/doc", "Origin: https://app.example", `If-None-Match: "1"`); a.StatusCode != 304 {
+			t.Errorf("without a cookie: %d", a.StatusCode)
+		}
+		if a := x.get("/doc", "Origin: https://app.example", `If-None-Match: "1"`, "Cookie: a=b"); a.StatusCode != 200 || a.body != "whole" {
+			t.Errorf("with a cookie: %d %q", a.StatusCode, a.body)
+		}
+	}, func(r *cache.Route) { r.CORS = plainCORS{} })
+}

@@ -27,6 +27,7 @@ func (x *exchange) fillStep() {
 		if x.e.marks.Marked(x.flightBuf, x.now) {
 			x.marked = true
 			x.note(cachestatus.HitForMiss)
+			x.unstored(cachestatus.HitForMiss)
 			break
 		}
 		if x.joinFlight() {
@@ -48,12 +49,14 @@ func (x *exchange) fillStep() {
 // alone reports whether the request goes forward without a flight.
 func (x *exchange) alone() bool {
 	if x.bypass || x.r.Method != http.MethodGet {
+		x.unstored(cachestatus.Method) // without a bypass it is HEAD
 		return true
 	}
 	if x.object == nil && x.r.Header["Range"] != nil {
 		// Fetching 10 MB to answer with one byte helps nobody; a small
 		// representation is fetched whole afterwards (fetchWhole).
 		x.note(cachestatus.RequestRange)
+		x.unstored(cachestatus.RequestRange)
 		return true
 	}
 	return false
@@ -122,6 +125,7 @@ func (x *exchange) joinFlight() bool {
 		return x.published(out, leader)
 	case flight.Released:
 		x.note(cachestatus.Reason(out.Why))
+		x.unstored(cachestatus.Reason(out.Why))
 		if j != nil {
 			x.takeOver(j)
 			return true
@@ -199,6 +203,7 @@ func (x *exchange) published(out flight.Outcome[*fillHead], leader bool) bool {
 		x.decision.Result = ResultRevalidated
 		x.decision.Stored = head.refused == cachestatus.None
 		x.note(head.refused)
+		x.unstored(head.refused)
 		x.deliverStored(o)
 	case x.arrived:
 		// The whole response was here before the request: a hit in all but
@@ -210,6 +215,7 @@ func (x *exchange) published(out flight.Outcome[*fillHead], leader bool) bool {
 		x.decision.Result = ResultMiss
 		if x.decision.Stored = head.refused == cachestatus.None; !x.decision.Stored {
 			x.decision.Reason = head.refused // says more than how the look-up missed
+			x.unstored(head.refused)
 		}
 		x.deliverGrowing(head, out.Body)
 	}

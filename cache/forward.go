@@ -33,6 +33,10 @@ func (x *exchange) forward() {
 		// A 304 would let the browser go on using what it may not read.
 		delete(req.Header, "If-None-Match")
 		delete(req.Header, "If-Modified-Since")
+		if x.revalidatesParts() {
+			delete(req.Header, "If-Range")
+			delete(req.Header, "Range")
+		}
 	}
 	x.asked = true
 	res, err := x.route.Upstream.RoundTrip(req)
@@ -43,6 +47,7 @@ func (x *exchange) forward() {
 	}
 	x.decision.Upstream = res.StatusCode
 	reason := receive(x.route, res, x.origin, safe(x.r.Method))
+	x.unstored(reason)
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		x.deliverUpgrade(res)
 		return
@@ -163,7 +168,7 @@ func (x *exchange) upstreamFailed(err error) {
 		}
 		x.closing(http.StatusRequestTimeout, cachestatus.RequestTimeout, "The request content did not arrive in time.")
 	case known != nil:
-		reason, ok := reasonsByToken[known.Token()]
+		reason, ok := cachestatus.ParseReason(known.Token())
 		if !ok {
 			reason = cachestatus.UpstreamUnreachable
 		}

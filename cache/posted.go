@@ -58,7 +58,7 @@ func (x *exchange) storePosted(res *http.Response, reason cachestatus.Reason) bo
 		Header: rfc9111.StoredFields(response, &x.route.Policy), Body: keep.chunks,
 	})
 	if err := x.route.Store.Put(context.WithoutCancel(r.Context()), o, PutOptions{Variants: x.route.Variants, Epoch: epoch}); err == nil {
-		x.decision.Stored = true
+		x.decision.Stored, x.decision.NotStored = true, cachestatus.None
 	}
 	return true
 }

@@ -20,7 +20,7 @@ func (x *exchange) ranges(h http.Header, o *Object) bool {
 	if lines == nil || x.r.Method != http.MethodGet || o.Status != http.StatusOK {
 		return false
 	}
-	if !rfc9111.IfRange(x.r.Header, &o.Meta) {
+	if x.revalidatesParts() || !rfc9111.IfRange(x.r.Header, &o.Meta) {
 		return false
 	}
 	size := int64(len(o.body))
@@ -44,6 +44,13 @@ func (x *exchange) ranges(h http.Header, o *Object) bool {
 		x.multipart(h, o, rs)
 	}
 	return true
+}
+
+// revalidatesParts reports whether a client that a 304 must not serve asks with
+// If-Range: it has parts of the representation, and a 206 would let it go on
+// using them as a 304 would (RFC 9111 §3.4).
+func (x *exchange) revalidatesParts() bool {
+	return x.origin.Full && x.r.Header["If-Range"] != nil
 }
 
 func contentRange(r rfc9111.Range, size int) string {

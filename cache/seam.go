@@ -26,6 +26,9 @@ type Origin struct {
 	// Full: a conditional request is answered in full, never with 304, because
 	// a 304 lets the browser go on using a response that it may no longer read.
 	Full bool
+	// FullWithCookie: the same for a request that has cookies, whose response
+	// the policy does not let the page read although another one may have.
+	FullWithCookie bool
 	// NoStore: the Origin cannot be keyed; neither look up nor store.
 	NoStore bool
 	// Refuse: the policy answers requests from this Origin with 403.

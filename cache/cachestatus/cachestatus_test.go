@@ -1,6 +1,8 @@
 package cachestatus
 
 import (
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,19 +34,64 @@ func TestStatusText(t *testing.T) {
 	}
 }
 
-// Every reason explains itself, and no two share a token.
+// A section is one of an RFC, the standard that has only names, or our own
+// choice.
+var sectionForm = regexp.MustCompile(`^(RFC (9110|9111|9112|9211|9213|5861|6585|8246|8586|7230) §[1-9][0-9]*(\.[1-9][0-9]*){0,3}|Fetch|policy)$`)
+
+// Every reason explains itself, names a section of a known form, and no two
+// share a token.
 func TestReasonsAreComplete(t *testing.T) {
-	seen := map[string]Reason{}
+	seen, said := map[string]Reason{}, map[string]Reason{}
 	for _, r := range Reasons() {
-		if r.String() == "" || r.Section() == "" || r.Sentence() == "" {
-			t.Errorf("reason %d has no token, section or sentence: %q %q %q", r, r, r.Section(), r.Sentence())
+		token, sentence := r.String(), r.Sentence()
+		if _, err := httpsfv.UnmarshalItem([]string{token}); err != nil || token == "" || token == "unknown" {
+			t.Errorf("reason %d: %q is no token: %v", r, token, err)
 		}
-		if other, dup := seen[r.String()]; dup {
-			t.Errorf("reasons %d and %d share the token %q", r, other, r)
+		if other, dup := seen[token]; dup {
+			t.Errorf("reasons %d and %d share the token %q", r, other, token)
 		}
-		seen[r.String()] = r
-		if _, err := httpsfv.UnmarshalItem([]string{r.String()}); err != nil {
-			t.Errorf("%q is not a token: %v", r, err)
+		seen[token] = r
+		if !sectionForm.MatchString(r.Section()) {
+			t.Errorf("%s: section %q has no known form", token, r.Section())
+		}
+		for _, text := range []string{sentence, r.Remedy()} {
+			if text != strings.TrimSpace(text) || strings.HasSuffix(text, ".") || text != "" && text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a' {
+				t.Errorf("%s: %q is to be the middle of a sentence: no capital, no full stop", token, text)
+			}
+		}
+		if len(sentence) < 15 {
+			t.Errorf("%s: the sentence %q says too little", token, sentence)
+		}
+		if other, dup := said[sentence]; dup {
+			t.Errorf("%s and %s have the same sentence", token, other)
+		}
+		said[sentence] = r
+		if got, ok := ParseReason(token); !ok || got != r {
+			t.Errorf("ParseReason(%q) = %v, %t", token, got, ok)
+		}
+	}
+	for _, none := range []string{"", "none", "unknown", "No-Store"} {
+		if r, ok := ParseReason(none); ok {
+			t.Errorf("ParseReason(%q) = %v", none, r)
+		}
+	}
+}
+
+// What is not a reason explains nothing.
+func TestReasonOutOfRange(t *testing.T) {
+	r := Reason(200)
+	if got := [4]string{r.String(), r.Section(), r.Sentence(), r.Remedy()}; got != [4]string{"unknown", "", "", ""} {
+		t.Errorf("got %q", got)
+	}
+}
+
+// A reason why nothing was stored or reused has a remedy, but for those where
+// all is as it should be.
+func TestRemedies(t *testing.T) {
+	fine := map[Reason]bool{Upgrade: true, NotFinal: true, Purged: true, Preflight: true, RevalidationFailed: true, NotImplemented: true}
+	for _, r := range Reasons() {
+		if (r.Remedy() == "") != fine[r] {
+			t.Errorf("%s: remedy %q", r, r.Remedy())
 		}
 	}
 }

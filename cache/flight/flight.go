@@ -121,6 +121,14 @@ func (g *Group[H]) Len() int {
 	return len(g.flights)
 }
 
+// Has reports whether a Join of key would find a flight. The key is not kept.
+func (g *Group[H]) Has(key []byte) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, ok := g.flights[string(key)]
+	return ok
+}
+
 func (g *Group[H]) beginLocked(key string) *Flight[H] {
 	f := &Flight[H]{group: g, key: key, decided: make(chan struct{}), left: make(chan struct{})}
 	f.body.maxBody, f.body.window, f.body.budget = g.opt.MaxBody, g.opt.Window, g.opt.Budget

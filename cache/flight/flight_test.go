@@ -254,6 +254,9 @@ func TestGroup(t *testing.T) {
 		t.Fatal("the first to join does not lead")
 	}
 	copy(key, "zzz") // the group kept its own
+	if !g.Has([]byte("key")) || g.Has(key) {
+		t.Error("Has knows another key than Join")
+	}
 	if _, ok := g.Lead([]byte("key")); ok {
 		t.Error("Lead began a second flight of a key")
 	}
@@ -272,6 +275,9 @@ func TestGroup(t *testing.T) {
 		t.Error("a finished flight was not found before Leave")
 	}
 	a.Leave()
+	if g.Has([]byte("key")) {
+		t.Error("Has finds a flight whose leader has left")
+	}
 	b, leader := g.Join([]byte("key"))
 	if b == a || !leader {
 		t.Error("a flight was found after Leave")

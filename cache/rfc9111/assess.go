@@ -150,12 +150,9 @@ func newMeta(r *Response, d *Directives, p *Policy) Meta {
 	}
 	m.InitialAge = initialAge(&m, r.Header["Age"])
 	m.Flags = d.flags()
-	lifetime, explicit := d.explicitLifetime(r.Header, &m)
-	if explicit {
-		m.Lifetime = lifetime
+	var source Source
+	if m.Lifetime, source = d.lifetime(r, &m, p); source.Explicit() {
 		m.Flags |= Explicit
-	} else if d.cacheableByDefault(r.Status) {
-		m.Lifetime = guessedLifetime(&m, p)
 	}
 	// §4.2.4: never stale against a directive that prohibits it.
 	if m.Flags&(NoCache|MustRevalidate) == 0 {
@@ -167,10 +164,14 @@ func newMeta(r *Response, d *Directives, p *Policy) Meta {
 
 // initialAge is corrected_initial_age (§4.2.3).
 func initialAge(m *Meta, age []string) time.Duration {
+	apparent, value, delay := ages(m, age)
+	return min(max(apparent, value+min(delay, maxDelta*time.Second), 0), maxDelta*time.Second)
+}
+
+// ages returns what the age on arrival is computed from (§4.2.3).
+func ages(m *Meta, age []string) (apparent, value, delay time.Duration) {
 	// Date has whole seconds: a part of one is its resolution, not an age.
-	apparent := m.ResponseTime.Sub(m.Date).Truncate(time.Second)
-	corrected := parseAge(age) + min(m.ResponseTime.Sub(m.RequestTime), maxDelta*time.Second)
-	return min(max(apparent, corrected, 0), maxDelta*time.Second)
+	return m.ResponseTime.Sub(m.Date).Truncate(time.Second), parseAge(age), m.ResponseTime.Sub(m.RequestTime)
 }
 
 // flags returns the flags that the directives set.

@@ -1,46 +1,64 @@
 package rfc9111
 
-import (
-	"net/http"
-	"time"
+import "time"
+
+// Source says what a freshness lifetime is from (RFC 9111 §4.2.1). The zero
+// value is NoLifetime.
+type Source uint8
+
+// The sources of a lifetime.
+const (
+	NoLifetime     Source = iota // the response says nothing, and nothing may be guessed
+	SMaxAge                      // s-maxage
+	MaxAge                       // max-age
+	Expires                      // Expires less Date
+	InvalidExpires               // an Expires that is no date: already expired (§5.3)
+	RouteDefault                 // Policy.DefaultTTL
+	LastModified                 // a tenth of Date less Last-Modified (§4.2.2)
 )
 
-// explicitLifetime returns the freshness lifetime that the response states
-// (RFC 9111 §4.2.1): s-maxage, then max-age, then Expires less Date. With a
-// targeted field in force Expires does not count (RFC 9213 §2.2).
-func (d *Directives) explicitLifetime(h http.Header, m *Meta) (lifetime time.Duration, ok bool) {
-	switch expires := h["Expires"]; {
+// Explicit reports whether the response states the lifetime itself.
+func (s Source) Explicit() bool { return s >= SMaxAge && s <= InvalidExpires }
+
+// lifetime returns the freshness lifetime of a response and where it is from:
+// s-maxage, then max-age, then Expires less Date (RFC 9111 §4.2.1), then what
+// is guessed. With a targeted field in force Expires does not count (RFC 9213
+// §2.2).
+func (d *Directives) lifetime(r *Response, m *Meta, p *Policy) (time.Duration, Source) {
+	switch expires := r.Header["Expires"]; {
 	case d.SMaxAge.Present():
-		return d.SMaxAge.Duration(), true
+		return d.SMaxAge.Duration(), SMaxAge
 	case d.MaxAge.Present():
-		return d.MaxAge.Duration(), true
+		return d.MaxAge.Duration(), MaxAge
 	case d.Target != "" || len(expires) == 0:
-		return 0, false
+		return d.guessedLifetime(r.Status, m, p)
 	default:
 		// An Expires that is not a date is in the past (§5.3), and it states
 		// something: the lifetime is not to be guessed.
 		t, valid := onlyDate(expires, m.ResponseTime)
 		if !valid {
-			return 0, true
+			return 0, InvalidExpires
 		}
-		return min(max(t.Sub(m.Date), 0), maxDelta*time.Second), true
+		return min(max(t.Sub(m.Date), 0), maxDelta*time.Second), Expires
 	}
 }
 
 // guessedLifetime is the lifetime of a response that states none: the route's,
 // or a tenth of the time since it was modified (§4.2.2).
-func guessedLifetime(m *Meta, p *Policy) time.Duration {
-	if p.DefaultTTL > 0 {
-		return p.DefaultTTL
-	}
-	if m.LastModified.IsZero() {
-		return 0
+func (d *Directives) guessedLifetime(status int, m *Meta, p *Policy) (time.Duration, Source) {
+	switch {
+	case !d.cacheableByDefault(status):
+		return 0, NoLifetime
+	case p.DefaultTTL > 0:
+		return p.DefaultTTL, RouteDefault
+	case m.LastModified.IsZero():
+		return 0, NoLifetime
 	}
 	limit := p.HeuristicLimit
 	if limit <= 0 {
 		limit = defaultHeuristicLimit
 	}
-	return min(max(m.Date.Sub(m.LastModified)/10, 0), limit)
+	return min(max(m.Date.Sub(m.LastModified)/10, 0), limit), LastModified
 }
 
 // cacheableByDefault reports whether a response may be stored without explicit

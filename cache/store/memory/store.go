@@ -66,6 +66,7 @@ type Store struct {
 var (
 	_ cache.Store    = (*Store)(nil)
 	_ cache.Foreseer = (*Store)(nil)
+	_ cache.Peeker   = (*Store)(nil)
 )
 
 // New returns an empty Store.

@@ -104,6 +104,7 @@ func (a *App) build(cfg *config.Config, opt Options) (err error) {
 		}); err != nil {
 			return err
 		}
+		a.admin.Handle("GET /api/explain", newExplainer(a))
 	}
 	a.server, err = server.New(serverConfig(cfg, a))
 	return err
