@@ -23,6 +23,10 @@ type Rate struct {
 // DefaultClients is how many clients a Table remembers.
 const DefaultClients = 64 << 10
 
+// longest is a life without end: a large burst that fills slowly would take
+// longer than a time.Duration can say.
+const longest = 100 * 365 * 24 * time.Hour
+
 // Table holds the buckets of many clients. It is safe for concurrent use.
 //
 // A client that was quiet for as long as a bucket takes to fill is forgotten:
@@ -56,7 +60,7 @@ func New(r Rate, clients int, now func() time.Time) *Table {
 	perSecond := float64(r.Requests) / r.Per.Seconds()
 	t := &Table{
 		limit: rate.Limit(perSecond), burst: r.Burst, seed: maphash.MakeSeed(), now: now,
-		life: time.Duration(float64(r.Burst) / perSecond * float64(time.Second)),
+		life: time.Duration(min(float64(r.Burst)/perSecond*float64(time.Second), float64(longest))),
 	}
 	for i := range t.shards {
 		t.shards[i].most = max(1, clients/len(t.shards)/2)
@@ -67,21 +71,34 @@ func New(r Rate, clients int, now func() time.Time) *Table {
 
 // Take counts one request of a client. When it is one too many, ok is false,
 // nothing is counted, and wait says how long until the client may send one. An
-// IPv6 client is its /64, since one machine has all of it (RFC 6177); what is
-// no address is one client.
+// IPv6 client is its /64, since one machine has all of it (RFC 6177), but for
+// one that stands for an IPv4 address; what is no address is one client.
 func (t *Table) Take(client netip.Addr) (wait time.Duration, ok bool) {
-	client = client.Unmap()
-	if client.Is6() {
-		p, _ := client.WithZone("").Prefix(64) // 64 is within bounds
-		client = p.Addr()
-	}
 	now := t.now()
-	r := t.bucket(client, now).ReserveN(now, 1)
-	if wait = r.DelayFrom(now); wait <= 0 {
+	b := t.bucket(owner(client), now)
+	if b.AllowN(now, 1) {
 		return 0, true
 	}
-	r.CancelAt(now)
-	return wait, false
+	// A reservation that is taken back would not do: behind it others may have
+	// been made, and then nothing comes back.
+	missing := 1 - b.TokensAt(now)
+	return max(time.Duration(missing/float64(t.limit)*float64(time.Second)), 1), false
+}
+
+// translated is how IPv4 clients look behind a translator (RFC 6052 §2.1).
+var translated = netip.MustParsePrefix("64:ff9b::/96")
+
+// owner returns the address that stands for all that one client has.
+func owner(a netip.Addr) netip.Addr {
+	if a = a.Unmap().WithZone(""); !a.Is6() {
+		return a
+	}
+	if translated.Contains(a) {
+		b := a.As16()
+		return netip.AddrFrom4([4]byte(b[12:]))
+	}
+	p, _ := a.Prefix(64) // 64 is within bounds
+	return p.Addr()
 }
 
 func (t *Table) bucket(client netip.Addr, now time.Time) *rate.Limiter {

@@ -61,6 +61,8 @@ func TestWhoIsAClient(t *testing.T) {
 		{"192.0.2.1", "::ffff:192.0.2.1", true},
 		{"2001:db8:0:1::1", "2001:db8:0:1:ffff::", true},
 		{"fe80::1%eth0", "fe80::1%eth1", true},
+		{"192.0.2.1", "64:ff9b::192.0.2.1", true},
+		{"64:ff9b::192.0.2.1", "64:ff9b::192.0.2.2", false},
 		{"2001:db8:0:1::1", "2001:db8:0:2::1", false},
 		{"192.0.2.1", "192.0.2.2", false},
 	} {
@@ -123,6 +125,42 @@ func TestRateHolds(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What is refused costs nothing, however many come at once: the next request is
+// taken when one has come in, not when all that were refused would have been.
+func TestRefusedIsNotCounted(t *testing.T) {
+	c := newClock()
+	table := New(Rate{Requests: 10, Per: time.Second, Burst: 1}, DefaultClients, c.now)
+	var wg sync.WaitGroup
+	for range 64 {
+		wg.Go(func() {
+			for range 100 {
+				if wait, ok := table.Take(one); !ok && wait > 100*time.Millisecond {
+					t.Errorf("has to wait %v", wait)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	c.advance(100 * time.Millisecond)
+	if wait, ok := table.Take(one); !ok {
+		t.Errorf("refused, has to wait %v", wait)
+	}
+}
+
+// A bucket that takes longer to fill than a Duration can say is not forgotten.
+func TestSlowBucket(t *testing.T) {
+	c := newClock()
+	table := New(Rate{Requests: 1, Per: 24 * time.Hour, Burst: 200_000}, DefaultClients, c.now)
+	for i := range 64 {
+		table.Take(netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}))
+	}
+	c.advance(24 * time.Hour)
+	table.Take(one)
+	if n := table.size(); n != 65 {
+		t.Errorf("%d clients remembered, want 65", n)
+	}
 }
 
 func TestConcurrent(t *testing.T) {

@@ -71,7 +71,7 @@ func headBytes(r *http.Request) int {
 // Refuser is a handler that can also answer for a request that it never got:
 // one that the server refuses, or in whose handling it panicked. It knows what
 // the server does not, such as the CORS policy of the request's route. It must
-// answer, and nothing was sent to w before.
+// answer, with WriteHeader first, and nothing was sent to w before.
 type Refuser interface {
 	Refuse(w http.ResponseWriter, r *http.Request, status int, reason cachestatus.Reason, detail string)
 }
@@ -83,6 +83,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, p *problem) {
 		p.write(w, r)
 		return
 	}
+	noted := &begun{ResponseWriter: w}
 	defer func() {
 		cause := recover()
 		if cause == nil {
@@ -90,10 +91,28 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, p *problem) {
 		}
 		// What made the handler panic may do so here again.
 		s.logPanic(r.Context(), cause)
+		if noted.begun {
+			panic(http.ErrAbortHandler)
+		}
 		clear(w.Header())
 		p.write(w, r)
 	}()
-	h.Refuse(w, r, p.status, p.reason, p.detail)
+	h.Refuse(noted, r, p.status, p.reason, p.detail)
+}
+
+// begun notes whether a response has.
+type begun struct {
+	http.ResponseWriter
+	begun bool
+}
+
+// Unwrap gives http.ResponseController the rest.
+func (b *begun) Unwrap() http.ResponseWriter { return b.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter. A Refuser calls it first.
+func (b *begun) WriteHeader(status int) {
+	b.begun = true
+	b.ResponseWriter.WriteHeader(status)
 }
 
 // write answers with the problem. On HTTP/1.1 the connection ends: a request

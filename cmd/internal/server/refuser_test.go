@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -67,4 +68,35 @@ func TestRefuser(t *testing.T) {
 			}
 		})
 	}
+}
+
+// late answers, and panics then.
+type late struct{ refuser }
+
+func (late) Refuse(w http.ResponseWriter, _ *http.Request, status int, _ cachestatus.Reason, _ string) {
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, "begun")
+	panic("after the answer")
+}
+
+// An answer that has begun is not followed by another: it is cut.
+func TestRefuserPanicsLate(t *testing.T) {
+	s := start(t, Config{Handler: late{}, Log: slog.New(slog.DiscardHandler)})
+	res, err := new(http.Transport).RoundTrip(&http.Request{Method: "GET", URL: mustURL(t, "http://"+s.Addrs()[0].String()+"/")})
+	if err != nil {
+		return // cut before anything was sent
+	}
+	defer res.Body.Close()
+	if content, err := io.ReadAll(res.Body); err == nil || string(content) != "begun" && len(content) > 0 {
+		t.Errorf("got %d %q, %v", res.StatusCode, content, err)
+	}
+}
+
+func mustURL(t *testing.T, s string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
 }
