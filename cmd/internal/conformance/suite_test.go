@@ -9,6 +9,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	// All of the program, so that go test does not take a result from before
+	// it changed out of its cache: it cannot see what the test builds.
+	_ "veneer/cmd/internal/cli"
 )
 
 // suiteVersion is the edition of the suite that expected.txt is about.
