@@ -3,9 +3,9 @@
 package corslayer
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -33,20 +33,38 @@ func TestActualRequestDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// Nor does the decision on a long list.
-func TestDecideOnLongLists(t *testing.T) {
-	var c Config
-	for i := range 100_000 {
-		c.Origins = append(c.Origins, fmt.Sprintf("https://app%d.example.com", i))
+// Nor does it on a long list, whoever asks.
+func TestLongListsDoNotAllocate(t *testing.T) {
+	h := make(http.Header, 16)
+	for name, l := range lists(t) {
+		for _, text := range []string{l.origin, stranger, "null", "x", "https://" + strings.Repeat("a.", 1<<19) + "example"} {
+			lines := []string{text}
+			request := http.Header{fieldOrigin: lines}
+			n := testing.AllocsPerRun(100, func() {
+				clear(h)
+				l.policy.Apply(h, request, l.policy.Decide(http.MethodGet, lines))
+			})
+			if n != 0 {
+				t.Errorf("%s, %.40s: %v allocations", name, text, n)
+			}
+		}
 	}
-	for i := range 1000 {
-		c.Origins = append(c.Origins, fmt.Sprintf("https://*.d%d.example", i))
-	}
-	p := compile(t, c)
-	for _, s := range []string{app, "https://app99999.example.com", "https://a.b.d999.example", stranger, "null", "x"} {
-		lines := []string{s}
-		if n := testing.AllocsPerRun(100, func() { p.Decide("GET", lines) }); n != 0 {
-			t.Errorf("%s: %v allocations", s, n)
+}
+
+// A shadow costs no allocation either, nor does a verdict.
+func TestWatchingDoesNotAllocate(t *testing.T) {
+	for _, c := range shadowCases {
+		p := compile(t, c.policy)
+		s := NewShadow(p, compile(t, c.shadow))
+		n := testing.AllocsPerRun(100, func() {
+			if c.ask != nil {
+				s.Preflight(c.ask, p.Judge(http.MethodOptions, origins[c.origin]))
+			} else {
+				s.Actual(origins[c.origin], p.Judge(http.MethodGet, origins[c.origin]))
+			}
+		})
+		if n != 0 {
+			t.Errorf("%s: %v allocations", c.name, n)
 		}
 	}
 }

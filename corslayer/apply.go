@@ -128,12 +128,14 @@ func (p *Policy) allowOrigin(request http.Header, d Decision) []string {
 	switch {
 	case p.any:
 		return lineAny
-	case p.static != "":
-		return p.staticOrigin
+	case p.static:
+		return p.onlyOrigin
 	case !d.Allowed:
 		return nil
 	case d.Bucket == "null":
 		return lineNull
+	case p.onlyOrigin != nil && d.Bucket == p.onlyOrigin[0]:
+		return p.onlyOrigin
 	}
 	// The request's own slice, unless somebody changed the request since.
 	if lines := request[fieldOrigin]; len(lines) == 1 && lines[0] == d.Bucket {

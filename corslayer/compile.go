@@ -70,7 +70,7 @@ func (k *compiler) warnAt(field string, i int, value, why, fix string) {
 
 // refuseOwnFields: a route has one authority for CORS, not two.
 func (k *compiler) refuseOwnFields() {
-	if c := k.c; len(c.Origins)+len(c.Methods)+len(c.Headers)+len(c.Expose) > 0 || c.Credentials || c.AllowNull {
+	if c := k.c; len(c.Origins)+len(c.Methods)+len(c.Headers)+len(c.Expose) > 0 || c.Credentials || c.AllowNull || c.PrivateNetwork {
 		k.fail("mode", modeNames[c.Mode], "a policy with origins is a second authority for CORS on this route",
 			"mode own, or no policy")
 	}
@@ -100,8 +100,12 @@ func (k *compiler) origins() {
 		set[i] = p.Pattern
 	}
 	k.p.set = origin.NewSet(set...)
-	if len(set) == 1 && !k.p.any && !k.c.AllowNull && !k.c.Dynamic {
-		k.p.static, _ = set[0].Single()
+	if len(set) != 1 || k.p.any {
+		return
+	}
+	if single, ok := set[0].Single(); ok {
+		k.p.onlyOrigin = one(single)
+		k.p.static = !k.c.AllowNull && !k.c.Dynamic
 	}
 }
 
@@ -169,15 +173,43 @@ func (k *compiler) ownOrigins() {
 	k.p.public = public
 }
 
-// dangers refuses what hands a user's data to whoever asks, unless the switch
-// for it is set.
+// dangers refuses what hands a user's data, or a private network, to whoever
+// asks, unless the switch for it is set.
 func (k *compiler) dangers() {
 	if k.c.Dynamic && k.p.any {
 		k.fail("dynamic", "true", "* is the same answer for everybody", "remove it")
 	}
-	if !k.c.Credentials {
+	k.privateNetwork()
+	if k.c.Credentials {
+		k.credentials()
+	}
+}
+
+// privateNetwork refuses to open a private network (case P10) to pages that
+// anybody can make, unless the switch for it is set.
+func (k *compiler) privateNetwork() {
+	const fix = "list the origins, or dangerously_private_network_for_any_origin: true"
+	if !k.c.PrivateNetwork || k.c.DangerouslyPrivateNetworkForAnyOrigin {
 		return
 	}
+	if k.p.any {
+		k.fail("private_network", "true", "with *, any page of the web can reach the private network through the user's browser", fix)
+	}
+	if k.c.AllowNull && !k.p.any {
+		k.fail("private_network", "true", "with allow_null, any page of the web can be null and reach the private network", fix)
+	}
+	for _, p := range k.patterns {
+		switch {
+		case p.PublicSuffix():
+			k.failAt("origins", p.index, k.c.Origins[p.index], "anybody can register a name there and, with private_network, reach the private network", fix)
+		case insecure(p.Scheme()) && !p.Loopback():
+			k.failAt("origins", p.index, k.c.Origins[p.index], "with private_network, an attacker on the network can reach the private network",
+				"use https, or dangerously_private_network_for_any_origin: true")
+		}
+	}
+}
+
+func (k *compiler) credentials() {
 	if k.c.AllowNull && !k.c.DangerouslyCredentialedNull {
 		k.fail("allow_null", "true", "with credentials, any page can be null and act for the user",
 			"credentials: false, or dangerously_credentialed_null: true")
@@ -215,7 +247,9 @@ func (k *compiler) rest() {
 	switch {
 	case age%time.Second != 0:
 		k.fail("max_age", age.String(), "it is not a whole number of seconds", "round it")
-	case age < -time.Second || age > longestMaxAge:
+	case age < -time.Second:
+		k.fail("max_age", age.String(), "nothing is less than -1s, which turns the browser's cache off", "-1s to 24h")
+	case age > longestMaxAge:
 		k.fail("max_age", age.String(), "no browser keeps a preflight's answer for so long", "-1s to 24h")
 	case age > chromiumCap:
 		k.warnAt("max_age", -1, age.String(), "Chromium keeps it for 2h at most", "2h")

@@ -68,8 +68,12 @@ type Config struct {
 	// preflights. Zero means no-store.
 	CDNMaxAge time.Duration
 	// Debug answers a refused preflight with 204 and the fields up to the step
-	// that failed, so that the browser's console says which.
+	// that failed, so that the browser's console says which. JudgePreflight
+	// says it to the operator.
 	Debug bool
+	// PrivateNetwork lets pages from a public network, of the origins that are
+	// let in, reach this route in a private one (Private Network Access).
+	PrivateNetwork bool
 
 	// TimingAllowOrigin sends Timing-Allow-Origin to whom the policy allows.
 	TimingAllowOrigin bool
@@ -93,6 +97,10 @@ type Config struct {
 	DangerouslyCredentialedNull         bool
 	DangerouslyCredentialedInsecure     bool
 	DangerouslyCredentialedPublicSuffix bool
+	// DangerouslyPrivateNetworkForAnyOrigin lets PrivateNetwork stand where
+	// anybody can be an origin that is let in: any page of the web can then
+	// reach what the private network was to keep from it.
+	DangerouslyPrivateNetworkForAnyOrigin bool
 }
 
 // Problem is one thing that is wrong with a Config: which field (in the words

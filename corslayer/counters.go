@@ -6,9 +6,14 @@ import (
 	"veneer/corslayer/origin"
 )
 
-// Counts is a snapshot of a policy's counters since it was compiled. The five
-// of the first group count requests by their Origin, preflights included; the
-// next four count preflights; the rest count upstream responses.
+// Counts is a snapshot of a policy's counters since it was compiled. A request
+// is in one of the first nine: the first five count by its Origin what is no
+// preflight answered here, the next four count those preflights. The rest
+// count upstream responses.
+//
+// None is also where a route in off mode has every Valid Origin: such a route
+// decides nothing about it, and same-origin pages send one too (case C5).
+// Null and Bad count those Origins whatever the policy said of them.
 type Counts struct {
 	None, Allowed, Refused, Null, Bad uint64
 
@@ -26,16 +31,22 @@ type Counts struct {
 type counters struct {
 	class [4]atomic.Uint64 // by origin.Class; Valid counts the allowed
 	refused,
-	preflightOK, preflightOrigin, preflightMethod, preflightHeader,
 	stripped, varyFixed, foreign, duplicate atomic.Uint64
+	preflights [Granted + 1]atomic.Uint64 // by Step
 }
 
-func (c *counters) decision(class origin.Class, allowed bool) {
-	if class == origin.Valid && !allowed {
+// request counts a request that is no preflight answered here.
+func (c *counters) request(m Mode, d Decision) {
+	switch {
+	case d.Class != origin.Valid:
+		c.class[d.Class].Add(1)
+	case m == ModeOff:
+		c.class[origin.None].Add(1)
+	case d.Allowed:
+		c.class[origin.Valid].Add(1)
+	default:
 		c.refused.Add(1)
-		return
 	}
-	c.class[class].Add(1)
 }
 
 // Counts returns the counters. Each is exact; together they are not a moment's
@@ -49,10 +60,10 @@ func (p *Policy) Counts() Counts {
 		Null:    c.class[origin.Null].Load(),
 		Bad:     c.class[origin.Bad].Load(),
 
-		PreflightOK:            c.preflightOK.Load(),
-		PreflightRefusedOrigin: c.preflightOrigin.Load(),
-		PreflightRefusedMethod: c.preflightMethod.Load(),
-		PreflightRefusedHeader: c.preflightHeader.Load(),
+		PreflightOK:            c.preflights[Granted].Load(),
+		PreflightRefusedOrigin: c.preflights[RefusedOrigin].Load(),
+		PreflightRefusedMethod: c.preflights[RefusedMethod].Load(),
+		PreflightRefusedHeader: c.preflights[RefusedHeader].Load() + c.preflights[RefusedSize].Load(),
 
 		Stripped:  c.stripped.Load(),
 		VaryFixed: c.varyFixed.Load(),

@@ -11,6 +11,7 @@ const (
 	fieldOrigin         = "Origin"
 	fieldRequestMethod  = "Access-Control-Request-Method"
 	fieldRequestHeaders = "Access-Control-Request-Headers"
+	fieldRequestNetwork = "Access-Control-Request-Private-Network"
 )
 
 // CORS response fields, in canonical form.
@@ -67,6 +68,8 @@ func (k *compiler) methods() {
 			continue
 		case !isToken(m):
 			k.failAt("methods", i, m, "it is not a method", "write a token such as PATCH")
+		case len(m) > maxName:
+			k.failAt("methods", i, m, "the method is longer than 128 bytes", "shorten it")
 		case upper == "CONNECT" || upper == "TRACE" || upper == "TRACK":
 			k.failAt("methods", i, m, "browsers never send it (Fetch, forbidden method)", "remove it")
 		case m != upper && knownMethod(upper):
@@ -114,7 +117,7 @@ func (k *compiler) headers() {
 			k.failAt("headers", i, name, "it is a response field", "remove it; Veneer sends the CORS fields")
 			continue
 		}
-		if len(name) > maxHeaderName {
+		if len(name) > maxName {
 			k.failAt("headers", i, name, "the name is longer than 128 bytes", "shorten it")
 			continue
 		}

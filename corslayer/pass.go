@@ -30,7 +30,12 @@ type PassVerdict struct {
 type passState struct {
 	echoes atomic.Bool // it varies on Origin without saying so
 
-	mu sync.Mutex // guards what follows
+	mu sync.Mutex // guards acao
+	acao
+}
+
+// acao is what was seen of Access-Control-Allow-Origin.
+type acao struct {
 	// value is the one Access-Control-Allow-Origin that was seen, besides *;
 	// varied says that there was another. A value that two origins other than
 	// itself got (a request without Origin counts as one) is static.
@@ -39,6 +44,14 @@ type passState struct {
 	seen    bool   // value was sent to somebody else than itself
 	witness string // to whom first
 	static  bool
+}
+
+// copyFrom makes s, which nobody else has yet, know what t knows.
+func (s *passState) copyFrom(t *passState) {
+	s.echoes.Store(t.echoes.Load())
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s.acao = t.acao
 }
 
 // ObservePass looks at an upstream's response in pass mode before it is stored

@@ -1,20 +1,8 @@
-// Package corslayer compiles what an operator says about CORS and answers
-// three questions with it: what a browser's preflight gets (Preflight), what
-// of an upstream's response must not be stored (Strip), and what a response
-// says to the client at hand (Apply).
-//
-// A response is stored bare and gets its CORS fields after the lookup, so one
-// stored response serves every origin and none of them sees another's fields.
-// In pass mode the application keeps its say; the package then only finds out
-// where the application's answers cannot be stored safely (ObservePass).
-//
-// The comments name the cases of the contract: C classify, K key, E emit, P
-// preflight, A pass. "Fetch" is the WHATWG Fetch standard. Origin is always
-// the browser's web origin.
 package corslayer
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -38,10 +26,21 @@ func (m Mode) String() string {
 // capacity is its length, so that appending to it copies; nobody may write to
 // an element.
 type Policy struct {
-	mode Mode
+	rules
 
-	any    bool   // "*"
-	static string // the one origin that every response names, or ""
+	varies  interned // merged Vary lines by the lines they came from
+	exposed interned // Expose-Headers by what they were made of
+	learned passState
+	counts  counters
+}
+
+// rules is what of a Policy never changes.
+type rules struct {
+	mode   Mode
+	config Config // what it was compiled from
+
+	any    bool // "*"
+	static bool // every response names onlyOrigin
 	set    *origin.Set
 	null   bool
 	public map[string]bool // the route's own origins
@@ -54,6 +53,7 @@ type Policy struct {
 	credentials       bool
 	minimal           bool
 	debug             bool
+	network           bool // Private Network Access (case P10)
 	exposeAuto        bool
 	exposeAny         bool
 	mergeExpose       bool
@@ -64,15 +64,10 @@ type Policy struct {
 	allowHeadersRange []string // the same with Range, for who asks for it
 	expose            []string
 	maxAge            []string
-	staticOrigin      []string
+	onlyOrigin        []string // where one rule names one origin
 	resourcePolicy    []string
 	preflightVary     []string
 	preflightCache    []string
-
-	varies  interned // merged Vary lines by the lines they came from
-	exposed interned // Expose-Headers by what they were made of
-	learned passState
-	counts  counters
 }
 
 // one makes a shareable field value of one line.
@@ -87,31 +82,34 @@ var (
 	lineVaryOrigin = one(fieldOrigin)
 )
 
-func newPolicy(m Mode) *Policy { return &Policy{mode: m, set: new(origin.Set)} }
+func newPolicy(m Mode) *Policy { return &Policy{rules: rules{mode: m, set: new(origin.Set)}} }
 
 // Pass returns the policy of a route whose application owns CORS. Of c it uses
 // VaryFix.
 func Pass(c Config) *Policy {
 	p := newPolicy(ModePass)
 	p.varyFix = c.VaryFix
+	p.config = Config{Mode: ModePass, VaryFix: c.VaryFix}
 	return p
 }
 
 // Off returns the policy of a route for its own origin only: CORS fields are
 // removed and none are added.
-func Off() *Policy { return newPolicy(ModeOff) }
+func Off() *Policy {
+	p := newPolicy(ModeOff)
+	p.config.Mode = ModeOff
+	return p
+}
 
 // freeze computes the field values that depend on several settings.
 func (p *Policy) freeze(c Config) {
+	p.config = clone(c)
 	p.null = c.AllowNull
 	p.forbid = c.Enforce
-	p.credentials, p.minimal, p.debug = c.Credentials, c.MinimalPreflight, c.Debug
+	p.credentials, p.minimal, p.debug, p.network = c.Credentials, c.MinimalPreflight, c.Debug, c.PrivateNetwork
 	p.timing = c.TimingAllowOrigin
 	if c.ResourcePolicy != "" {
 		p.resourcePolicy = one(c.ResourcePolicy)
-	}
-	if p.static != "" {
-		p.staticOrigin = one(p.static)
 	}
 	vary := fieldRequestMethod
 	if !p.any {
@@ -119,6 +117,9 @@ func (p *Policy) freeze(c Config) {
 	}
 	if !p.anyHeader || !p.wildcards() {
 		vary += ", " + fieldRequestHeaders
+	}
+	if p.network {
+		vary += ", " + fieldRequestNetwork
 	}
 	p.preflightVary = one(vary)
 	p.preflightCache = lineNoStore
@@ -132,7 +133,31 @@ func (p *Policy) freeze(c Config) {
 func (p *Policy) wildcards() bool { return !p.credentials && !p.minimal }
 
 // list reports whether the answer differs from origin to origin.
-func (p *Policy) list() bool { return p.mode == ModeOwn && !p.any && p.static == "" }
+func (p *Policy) list() bool { return p.mode == ModeOwn && !p.any && !p.static }
+
+// Config returns what the policy was compiled from: Compile makes an equal
+// policy of it. It is the caller's own.
+func (p *Policy) Config() Config { return clone(p.config) }
+
+// clone copies what is behind the slices and the pointer of c.
+func clone(c Config) Config {
+	for _, list := range []*[]string{&c.Origins, &c.Methods, &c.Headers, &c.Expose, &c.PublicOrigins} {
+		*list = slices.Clone(*list)
+	}
+	if c.MaxAge != nil {
+		age := *c.MaxAge
+		c.MaxAge = &age
+	}
+	return c
+}
+
+// Rehearsal returns a policy that answers as p does now. Nothing that it is
+// asked is counted in p or learned by p; its own counters are at zero.
+func (p *Policy) Rehearsal() *Policy {
+	q := &Policy{rules: p.rules}
+	q.learned.copyFrom(&p.learned)
+	return q
+}
 
 // Mode returns the policy's mode.
 func (p *Policy) Mode() Mode { return p.mode }
@@ -160,6 +185,10 @@ type Decision struct {
 	// FullOnConditional: answer a conditional request with the whole response,
 	// never 304 (case E8): a 304 cannot take back what a browser has stored.
 	FullOnConditional bool
+	// FullWithCookie: the same for a request with cookies. Without credentials
+	// in the policy the page may not read its response, and a 304 cannot take
+	// back the credentials of another one.
+	FullWithCookie bool
 	// BypassStore: neither look up nor store (case K4).
 	BypassStore bool
 	// Refuse: answer 403 (case C5, opt-in).
@@ -171,61 +200,62 @@ const otherBucket = "other"
 
 // Decide classifies a request's Origin and says what follows from it. The
 // lines are those of the request's Origin field; the Decision shares their
-// bytes. It is called once a request, counts, and allocates nothing.
+// bytes. It is called once a request and counts it, but for OPTIONS, which
+// Preflight counts. It allocates nothing.
 func (p *Policy) Decide(method string, lines []string) Decision {
-	o, class := origin.Classify(lines)
+	d := p.Judge(method, lines)
+	if method != http.MethodOptions {
+		p.counts.request(p.mode, d)
+	}
+	return d
+}
+
+// Judge is Decide for who only wants to know: it does not count.
+func (p *Policy) Judge(method string, lines []string) Decision {
+	if len(lines) == 0 {
+		return Decision{Allowed: p.mode == ModePass}
+	}
+	text, class, match := p.set.Classify(lines)
 	var d Decision
 	switch p.mode {
 	case ModeOwn:
-		d = p.decideOwn(o, class)
+		d = p.decideOwn(text, class, match)
+		d.FullWithCookie = !p.credentials && !d.FullOnConditional
 	case ModePass:
-		d = decidePass(o, class)
+		d = decidePass(text, class)
 	default:
-		d = Decision{Class: class}
+		// Browsers may have responses from when somebody owned CORS here.
+		d = Decision{Class: class, FullOnConditional: true}
 	}
 	// An unsafe method's response is not stored, and its checks against
 	// forgery want the Origin as it came, a bad one too.
-	if class != origin.None && method != http.MethodGet && method != http.MethodHead {
+	if method != http.MethodGet && method != http.MethodHead {
 		d.ForwardOrigin = true
 	}
-	p.counts.decision(class, d.Allowed)
 	return d
 }
 
-func (p *Policy) decideOwn(o origin.Origin, class origin.Class) Decision {
-	d := Decision{Class: class}
-	if class == origin.None {
-		return d
-	}
-	if p.any {
+func (p *Policy) decideOwn(text string, class origin.Class, match origin.Match) Decision {
+	switch {
+	case p.any:
 		// Everybody gets the same answer, so the Origin is kept from the
 		// upstream and from the key: one entry serves all.
-		d.Allowed = true
-		return d
+		return Decision{Class: class, Allowed: true}
+	case match != origin.NoMatch:
+		return Decision{Class: class, Bucket: text, Allowed: true, ForwardOrigin: true, Capped: match == origin.MatchPattern}
+	case class == origin.Null && p.null:
+		return Decision{Class: class, Bucket: text, Allowed: true, ForwardOrigin: true}
 	}
-	match := origin.NoMatch
-	if class == origin.Valid {
-		match = p.set.Match(o)
-	}
-	d.Allowed = match != origin.NoMatch || class == origin.Null && p.null
-	if d.Allowed {
-		d.Bucket, d.ForwardOrigin = o.Text, true
-		d.Capped = match == origin.MatchPattern
-		return d
-	}
-	d.Bucket = otherBucket
-	d.FullOnConditional = p.list()
-	d.Refuse = p.forbid && !p.public[o.Text]
-	return d
+	return Decision{Class: class, Bucket: otherBucket, FullOnConditional: !p.static, Refuse: p.forbid && !p.public[text]}
 }
 
-func decidePass(o origin.Origin, class origin.Class) Decision {
-	d := Decision{Class: class, ForwardOrigin: class != origin.None, Allowed: class != origin.Bad}
+func decidePass(text string, class origin.Class) Decision {
+	d := Decision{Class: class, ForwardOrigin: true, Allowed: class != origin.Bad}
 	switch class {
 	case origin.Bad:
 		d.Bucket, d.BypassStore = otherBucket, true
 	case origin.Null, origin.Valid:
-		d.Bucket, d.Capped = o.Text, true
+		d.Bucket, d.Capped = text, true
 	}
 	return d
 }

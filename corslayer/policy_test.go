@@ -2,122 +2,15 @@ package corslayer
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"veneer/corslayer/origin"
 )
-
-// The policies that the cases speak of.
-var (
-	anybody = Config{Origins: []string{"*"}, Expose: []string{"*"}, Headers: []string{"*"}, Methods: []string{"*"}}
-	static  = Config{Origins: []string{"https://app.example.com"}, Credentials: true, Expose: []string{"X-Request-Id"}}
-	partner = Config{
-		Origins:     []string{"https://app.example.com", "https://*.partner.example.com"},
-		Methods:     []string{"GET", "POST", "PUT", "DELETE"},
-		Headers:     []string{"Content-Type", "Authorization"},
-		Expose:      []string{"ETag", "X-Request-Id"},
-		Credentials: true,
-	}
-	nulls = Config{Origins: []string{"https://app.example.com"}, AllowNull: true}
-)
-
-const (
-	app      = "https://app.example.com"
-	shop     = "https://shop.partner.example.com"
-	stranger = "https://evil.example"
-)
-
-func with(c Config, change func(*Config)) Config {
-	change(&c)
-	return c
-}
-
-func compile(t testing.TB, c Config) *Policy {
-	t.Helper()
-	p, problems := Compile(c)
-	if p == nil {
-		t.Fatalf("cannot compile: %v", problems)
-	}
-	return p
-}
-
-// origins are the Origin lines that every policy is asked about: one list for
-// decisions, responses, fuzzing and benchmarks.
-var origins = map[string][]string{
-	"none":     nil,
-	"exact":    {app},
-	"pattern":  {shop},
-	"refused":  {stranger},
-	"null":     {"null"},
-	"empty":    {""},
-	"two":      {app, app},
-	"list":     {app + ", " + stranger},
-	"upper":    {"HTTPS://APP.EXAMPLE.COM"},
-	"too long": {app + strings.Repeat("m", 400)},
-}
-
-var badInList = Decision{Class: origin.Bad, Bucket: "other", FullOnConditional: true}
-
-var decideCases = []struct {
-	name   string
-	config Config
-	want   map[string]Decision
-}{
-	{"list", partner, map[string]Decision{
-		"none":     {},
-		"exact":    {Class: origin.Valid, Bucket: app, Allowed: true, ForwardOrigin: true},
-		"pattern":  {Class: origin.Valid, Bucket: shop, Allowed: true, ForwardOrigin: true, Capped: true},
-		"refused":  {Class: origin.Valid, Bucket: "other", FullOnConditional: true},
-		"null":     {Class: origin.Null, Bucket: "other", FullOnConditional: true},
-		"empty":    badInList,
-		"two":      badInList,
-		"list":     badInList,
-		"upper":    badInList,
-		"too long": badInList,
-	}},
-	{"static", static, map[string]Decision{
-		"none":    {},
-		"exact":   {Class: origin.Valid, Bucket: app, Allowed: true, ForwardOrigin: true},
-		"refused": {Class: origin.Valid, Bucket: "other"},
-		"two":     {Class: origin.Bad, Bucket: "other"},
-	}},
-	{"any", anybody, map[string]Decision{
-		"none":    {},
-		"exact":   {Class: origin.Valid, Allowed: true},
-		"refused": {Class: origin.Valid, Allowed: true},
-		"null":    {Class: origin.Null, Allowed: true},
-		"two":     {Class: origin.Bad, Allowed: true},
-	}},
-	{"C3 null", nulls, map[string]Decision{
-		"null":    {Class: origin.Null, Bucket: "null", Allowed: true, ForwardOrigin: true},
-		"refused": {Class: origin.Valid, Bucket: "other", FullOnConditional: true},
-	}},
-	{"C5 enforce", with(partner, func(c *Config) { c.Enforce, c.PublicOrigins = true, []string{stranger} }), map[string]Decision{
-		"exact":   {Class: origin.Valid, Bucket: app, Allowed: true, ForwardOrigin: true},
-		"refused": {Class: origin.Valid, Bucket: "other", FullOnConditional: true}, // the route's own
-		"null":    {Class: origin.Null, Bucket: "other", FullOnConditional: true, Refuse: true},
-		"two":     {Class: origin.Bad, Bucket: "other", FullOnConditional: true, Refuse: true},
-		"none":    {},
-	}},
-	{"K4 pass", Config{Mode: ModePass}, map[string]Decision{
-		"none":    {Allowed: true},
-		"exact":   {Class: origin.Valid, Bucket: app, Allowed: true, ForwardOrigin: true, Capped: true},
-		"refused": {Class: origin.Valid, Bucket: stranger, Allowed: true, ForwardOrigin: true, Capped: true},
-		"null":    {Class: origin.Null, Bucket: "null", Allowed: true, ForwardOrigin: true, Capped: true},
-		"two":     {Class: origin.Bad, Bucket: "other", ForwardOrigin: true, BypassStore: true},
-		"empty":   {Class: origin.Bad, Bucket: "other", ForwardOrigin: true, BypassStore: true},
-	}},
-	{"off", Config{Mode: ModeOff}, map[string]Decision{
-		"none":  {},
-		"exact": {Class: origin.Valid},
-		"null":  {Class: origin.Null},
-		"two":   {Class: origin.Bad},
-	}},
-}
 
 func TestC1K2K3Decide(t *testing.T) {
 	for _, c := range decideCases {
@@ -158,80 +51,94 @@ func TestModes(t *testing.T) {
 	}
 }
 
-func TestCounts(t *testing.T) {
-	p := compile(t, partner)
-	for _, lines := range origins {
-		p.Decide("GET", lines)
-	}
-	p.Strip(http.Header{fieldAllowOrigin: {"*", "*"}, fieldMaxAge: {"1"}})
-	p.Strip(http.Header{"Etag": {`"x"`}})
-	want := Counts{None: 1, Allowed: 2, Refused: 1, Null: 1, Bad: 5, Stripped: 1}
-	if diff := cmp.Diff(want, p.Counts()); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func seconds(n int) *time.Duration {
-	d := time.Duration(n) * time.Second
-	return &d
-}
-
-func list(origins ...string) Config   { return Config{Origins: origins} }
-func secret(origins ...string) Config { return Config{Origins: origins, Credentials: true} }
-
-// Each refusal of "Policy is compiled", alone; the first problem's field,
-// index and reason are told.
-var refusals = []struct {
+// countCases: each request is counted once, by one word.
+var countCases = []struct {
 	name   string
 	config Config
-	want   string // field[index]: why
+	ask    *http.Request
+	want   Counts
 }{
-	{"no origin", Config{}, "origins[-1]: the policy lets nobody in"},
-	{"* with credentials", secret("*"), "origins[0]: browsers refuse * for requests with credentials"},
-	{"* beside others", list(app, "*"), "origins[1]: it lets in every origin, so the other entries mean nothing"},
-	{"null in a list", list(app, "null"), "origins[1]: null is shared by sandboxed frames, local files and redirects of anybody"},
-	{"null with credentials", with(secret(app), func(c *Config) { c.AllowNull = true }), "allow_null[-1]: with credentials, any page can be null and act for the user"},
-	{"file", list("file:///x"), "origins[0]: pages from files have the origin null"},
-	{"trailing slash", list(app + "/"), "origins[0]: an origin does not end in a slash"},
-	{"every host", list("https://*"), "origins[0]: it lets in every host"},
-	{"insecure with credentials", secret("http://a.example"), "origins[0]: with credentials, an attacker on the network can act for the user"},
-	{"public suffix with credentials", secret("https://*.co.uk"), "origins[0]: anybody can register a name there and, with credentials, act for the user"},
-	{"private suffix with credentials", secret("https://app-*.github.io"), "origins[0]: anybody can register a name there and, with credentials, act for the user"},
-	{"twice", list(app, app), "origins[1]: https://app.example.com (entry 1) lets it in already"},
-	{"subsumed", list("https://a.b.x.example", "https://*.x.example"), "origins[0]: https://*.x.example (entry 2) lets it in already"},
-	{"subsumed pattern", list("https://*.x.example", "https://+.a.x.example"), "origins[1]: https://*.x.example (entry 1) lets it in already"},
-	{"subsumed port", list("http://localhost:*", "http://localhost:3000"), "origins[1]: http://localhost:* (entry 1) lets it in already"},
-	{"own origin", with(list(app, stranger), func(c *Config) { c.PublicOrigins = []string{app} }), "origins[0]: it is the route's own origin, which needs no CORS"},
-	{"bad public origin", with(list(app), func(c *Config) { c.PublicOrigins = []string{"x"} }), "public_origins[0]: it is not a serialised origin"},
-	{"enforce without public origin", with(list(app), func(c *Config) { c.Enforce = true }), "enforce[-1]: same-origin POSTs carry Origin too and would be refused"},
-	{"P9 TRACE", with(list(app), func(c *Config) { c.Methods = []string{"GET", "trace"} }), "methods[1]: browsers never send it (Fetch, forbidden method)"},
-	{"P9 TRACK", with(list(app), func(c *Config) { c.Methods = []string{"TRACK"} }), "methods[0]: browsers never send it (Fetch, forbidden method)"},
-	{"P9 CONNECT", with(list(app), func(c *Config) { c.Methods = []string{"CONNECT"} }), "methods[0]: browsers never send it (Fetch, forbidden method)"},
-	{"method in lower case", with(list(app), func(c *Config) { c.Methods = []string{"patch"} }), "methods[0]: methods are compared with regard to case"},
-	{"method no token", with(list(app), func(c *Config) { c.Methods = []string{"G T"} }), "methods[0]: it is not a method"},
-	{"no methods", with(list(app), func(c *Config) { c.Methods = []string{} }), "methods[-1]: the policy allows no method"},
-	{"* beside methods", with(list(app), func(c *Config) { c.Methods = []string{"*", "PUT"} }), "methods[-1]: * allows every method, so the other entries mean nothing"},
-	{"forbidden header", with(list(app), func(c *Config) { c.Headers = []string{"X-A", "Cookie"} }), "headers[1]: scripts cannot set it (Fetch, forbidden request-header)"},
-	{"forbidden prefix", with(list(app), func(c *Config) { c.Headers = []string{"Sec-Fetch-Mode"} }), "headers[0]: scripts cannot set it (Fetch, forbidden request-header)"},
-	{"CORS request field", with(list(app), func(c *Config) { c.Headers = []string{"Origin"} }), "headers[0]: scripts cannot set it (Fetch, forbidden request-header)"},
-	{"CORS response field", with(list(app), func(c *Config) { c.Headers = []string{"Access-Control-Allow-Origin"} }), "headers[0]: it is a response field"},
-	{"header no token", with(list(app), func(c *Config) { c.Headers = []string{"a,b"} }), "headers[0]: it is not a field name"},
-	{"header too long", with(list(app), func(c *Config) { c.Headers = []string{strings.Repeat("x", 129)} }), "headers[0]: the name is longer than 128 bytes"},
-	{"* beside headers", with(list(app), func(c *Config) { c.Headers = []string{"*", "X-A"} }), "headers[-1]: * allows every field, so the other entries mean nothing"},
-	{"E3 expose * with credentials", with(secret(app), func(c *Config) { c.Expose = []string{"*"} }), "expose[0]: browsers take * for a field name where requests have credentials"},
-	{"expose auto beside others", with(list(app), func(c *Config) { c.Expose = []string{"auto", "X-A"} }), "expose[0]: it stands for a whole list, so the other entries mean nothing"},
-	{"expose Set-Cookie", with(list(app), func(c *Config) { c.Expose = []string{"Set-Cookie"} }), "expose[0]: scripts cannot read it (Fetch, forbidden response-header name)"},
-	{"expose a request field", with(list(app), func(c *Config) { c.Expose = []string{"Access-Control-Request-Method"} }), "expose[0]: it is a request field"},
-	{"expose no token", with(list(app), func(c *Config) { c.Expose = []string{"a b"} }), "expose[0]: it is not a field name"},
-	{"P8 max-age below -1", with(list(app), func(c *Config) { c.MaxAge = seconds(-2) }), "max_age[-1]: no browser keeps a preflight's answer for so long"},
-	{"P8 max-age above a day", with(list(app), func(c *Config) { c.MaxAge = seconds(86401) }), "max_age[-1]: no browser keeps a preflight's answer for so long"},
-	{"max-age of a half second", with(list(app), func(c *Config) { d := time.Second / 2; c.MaxAge = &d }), "max_age[-1]: it is not a whole number of seconds"},
-	{"CDN max-age below zero", with(list(app), func(c *Config) { c.CDNMaxAge = -1 }), "cdn_max_age[-1]: it is not a whole number of seconds from 0 to a year"},
-	{"resource policy", with(list(app), func(c *Config) { c.ResourcePolicy = "any" }), "resource_policy[-1]: browsers know no such policy"},
-	{"dynamic *", with(list("*"), func(c *Config) { c.Dynamic = true }), "dynamic[-1]: * is the same answer for everybody"},
-	{"vary fix in own mode", with(list(app), func(c *Config) { c.VaryFix = VaryAlways }), "vary_fix[-1]: it is for routes where the application owns CORS"},
-	{"two authorities", Config{Mode: ModePass, Origins: []string{app}}, "mode[-1]: a policy with origins is a second authority for CORS on this route"},
-	{"no such mode", Config{Mode: 7}, "mode[-1]: there is no such mode"},
+	{"counters: none", partner, get("none"), Counts{None: 1}},
+	{"counters: allowed", partner, get("exact"), Counts{Allowed: 1}},
+	{"counters: allowed by pattern", partner, get("pattern"), Counts{Allowed: 1}},
+	{"counters: refused", partner, get("refused"), Counts{Refused: 1}},
+	{"counters: null", partner, get("null"), Counts{Null: 1}},
+	{"counters: null that is allowed", nulls, get("null"), Counts{Null: 1}},
+	{"counters: null under *", anybody, get("null"), Counts{Null: 1}},
+	{"counters: bad", partner, get("two"), Counts{Bad: 1}},
+	{"counters: bad under *", anybody, get("upper"), Counts{Bad: 1}},
+	{"counters: preflight_ok", partner, ask(app, "GET"), Counts{PreflightOK: 1}},
+	{"counters: preflight_refused_origin", partner, ask(stranger, "GET"), Counts{PreflightRefusedOrigin: 1}},
+	{"counters: preflight_refused_origin, null", partner, ask("null", "GET"), Counts{PreflightRefusedOrigin: 1}},
+	{"counters: preflight_refused_origin, bad", partner, ask("x", "GET"), Counts{PreflightRefusedOrigin: 1}},
+	{"counters: preflight_refused_method", partner, ask(app, "PATCH"), Counts{PreflightRefusedMethod: 1}},
+	{"counters: preflight_refused_header", partner, ask(app, "GET", "x-other"), Counts{PreflightRefusedHeader: 1}},
+	{"counters: preflight_refused_header, too many", partner, ask(app, "GET", strings.Repeat("range,", 65)), Counts{PreflightRefusedHeader: 1}},
+	{"counters: OPTIONS that is no preflight", partner, ask(app, ""), Counts{Allowed: 1}},
+	{"counters: OPTIONS without Origin", partner, ask("", "GET"), Counts{None: 1}},
+	{"counters: pass", Config{Mode: ModePass}, get("refused"), Counts{Allowed: 1}},
+	{"counters: pass, preflight goes through", Config{Mode: ModePass}, ask(stranger, "GET"), Counts{Allowed: 1}},
+	{"counters: off decides nothing", Config{Mode: ModeOff}, get("exact"), Counts{None: 1}},
+	{"counters: off, null", Config{Mode: ModeOff}, get("null"), Counts{Null: 1}},
+	{"counters: off, bad", Config{Mode: ModeOff}, get("two"), Counts{Bad: 1}},
+	{"counters: off, preflight", Config{Mode: ModeOff}, ask(app, "GET"), Counts{PreflightRefusedOrigin: 1}},
+}
+
+// get is an actual request with the Origin lines of that name.
+func get(name string) *http.Request {
+	r := ask("", "")
+	r.Method = http.MethodGet
+	if lines := origins[name]; lines != nil {
+		r.Header[fieldOrigin] = lines
+	}
+	return r
+}
+
+func TestCounts(t *testing.T) {
+	for _, c := range countCases {
+		t.Run(c.name, func(t *testing.T) {
+			p := compile(t, c.config)
+			lines := c.ask.Header[fieldOrigin]
+			p.Judge(c.ask.Method, lines) // counts nothing
+			p.JudgePreflight(c.ask, p.Judge(c.ask.Method, lines))
+			p.Preflight(httptest.NewRecorder(), c.ask, p.Decide(c.ask.Method, lines))
+			p.Apply(http.Header{}, c.ask.Header, p.Judge(c.ask.Method, lines))
+			if diff := cmp.Diff(c.want, p.Counts()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	p := compile(t, partner)
+	p.Strip(http.Header{fieldAllowOrigin: {"*", "*"}, fieldMaxAge: {"1"}})
+	p.Strip(http.Header{"Etag": {`"x"`}})
+	if got := p.Counts(); got != (Counts{Stripped: 1}) {
+		t.Errorf("stripped: %+v", got)
+	}
+}
+
+// A rehearsal answers as the policy does, and leaves no trace in it.
+func TestRehearsal(t *testing.T) {
+	p := Pass(Config{})
+	p.ObservePass(head(fieldAllowOrigin, app), p.Decide("GET", []string{app}))
+	before := p.Counts()
+	q := p.Rehearsal()
+	if !q.Echoes() || q.Counts() != (Counts{}) || !reflect.DeepEqual(q.Config(), p.Config()) {
+		t.Errorf("echoes %v, %+v", q.Echoes(), q.Counts())
+	}
+	if v := q.ObservePass(head(fieldAllowOrigin, app), q.Decide("GET", []string{shop})); !v.Foreign {
+		t.Error("it has not learned which value is the application's")
+	}
+	q.ObservePass(head(fieldAllowOrigin, app), q.Decide("GET", []string{stranger}))
+	if v := p.ObservePass(head(fieldAllowOrigin, app), p.Judge("GET", []string{shop})); !v.Foreign || p.Counts().Allowed != before.Allowed {
+		t.Errorf("the policy learned from its rehearsal, or counted: %+v", p.Counts())
+	}
+	own := compile(t, partner)
+	if h := head(); true {
+		own.Rehearsal().Apply(h, nil, own.Rehearsal().Decide("GET", []string{app}))
+		if own.Counts() != (Counts{}) || h[fieldAllowOrigin][0] != app {
+			t.Errorf("%v, %+v", h, own.Counts())
+		}
+	}
 }
 
 func TestCompileRefuses(t *testing.T) {
@@ -312,9 +219,60 @@ func TestCompileTellsAll(t *testing.T) {
 		"methods: got get: methods are compared with regard to case; fix: write GET",
 		"headers: got Host: scripts cannot set it (Fetch, forbidden request-header); fix: remove it",
 		"expose: got *: browsers take * for a field name where requests have credentials; fix: list the fields, or auto",
-		"max_age: got -5s: no browser keeps a preflight's answer for so long; fix: -1s to 24h",
+		"max_age: got -5s: nothing is less than -1s, which turns the browser's cache off; fix: -1s to 24h",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Each switch lets through what is refused without it, and nothing else.
+func TestDangerousSwitches(t *testing.T) {
+	for _, c := range dangerous {
+		off, problems := Compile(c.config)
+		if off != nil || len(problems) == 0 {
+			t.Errorf("%s is off, and the policy compiles", c.name)
+		}
+		name, _, _ := strings.Cut(c.name, ",")
+		for _, p := range problems {
+			if p.Warning || !strings.Contains(p.Fix, name+": true") {
+				t.Errorf("%s: the fix does not name the switch: %v", c.name, p)
+			}
+		}
+		if on, problems := Compile(with(c.config, c.set)); on == nil || problems != nil {
+			t.Errorf("%s is on: %v", c.name, problems)
+		}
+	}
+	// A switch alone is no reason to complain.
+	all := Config{Origins: []string{app}, DangerouslyCredentialedNull: true, DangerouslyCredentialedInsecure: true,
+		DangerouslyCredentialedPublicSuffix: true, DangerouslyPrivateNetworkForAnyOrigin: true}
+	if p, problems := Compile(all); p == nil || problems != nil {
+		t.Errorf("switches alone: %v", problems)
+	}
+}
+
+// CORS names of one side are refused on the other, in any case.
+func TestCORSNamesOfTheOtherSide(t *testing.T) {
+	requests := []string{"Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers", "Access-Control-Request-Private-Network"}
+	responses := []string{"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Methods",
+		"Access-Control-Allow-Headers", "Access-Control-Allow-Private-Network", "Access-Control-Expose-Headers", "Access-Control-Max-Age"}
+	check := func(c Config, field string) {
+		t.Helper()
+		p, problems := Compile(c)
+		if p != nil || len(problems) != 1 || problems[0].Field != field || problems[0].Index != 0 || problems[0].Warning {
+			t.Errorf("%+v: %v", c, problems)
+		}
+	}
+	for _, fold := range []func(string) string{strings.ToLower, strings.ToUpper, strings.Clone} {
+		for _, name := range requests {
+			check(Config{Origins: []string{app}, Expose: []string{fold(name)}}, "expose")
+			check(Config{Origins: []string{app}, Headers: []string{fold(name)}}, "headers")
+		}
+		for _, name := range responses {
+			check(Config{Origins: []string{app}, Headers: []string{fold(name)}}, "headers")
+		}
+	}
+	for _, name := range forbiddenRequest {
+		check(Config{Origins: []string{app}, Headers: []string{name}}, "headers")
 	}
 }

@@ -2,88 +2,153 @@ package corslayer
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"veneer/corslayer/origin"
 )
 
-// Limits of what a preflight may ask for (case P5), and of a configured name,
-// in bytes.
+// Limits of what a preflight may ask for (case P5), and of a configured name or
+// method, in bytes.
 const (
 	maxAskedBytes = 8 << 10
 	maxAskedNames = 64
-	maxHeaderName = 128
+	maxName       = 128
 )
 
-// step is how far a preflight's check came.
-type step uint8
+// Step is how far a preflight's check came, in the order of Fetch,
+// "CORS-preflight fetch".
+type Step uint8
 
 const (
-	refusedOrigin step = iota
-	refusedMethod
-	refusedHeader
-	granted
+	// RefusedOrigin: the policy does not let the Origin in.
+	RefusedOrigin Step = iota
+	// RefusedMethod: the policy does not allow the method.
+	RefusedMethod
+	// RefusedHeader: the policy does not allow a request field.
+	RefusedHeader
+	// RefusedSize: more fields are asked for than anybody needs (case P5).
+	RefusedSize
+	// Granted: the browser may go on.
+	Granted
 )
 
+// Verdict is what a policy says about one preflight. Name is the method or the
+// request field that was refused, as the client sent it: any bytes and any
+// number of them, which String makes fit to print.
+type Verdict struct {
+	Step Step
+	Name string
+}
+
+// String says the verdict in a few words, on one line, in at most 200 bytes.
+func (v Verdict) String() string {
+	switch v.Step {
+	case RefusedOrigin:
+		return "the policy does not let the origin in"
+	case RefusedMethod:
+		return "the policy does not allow the method " + quoted(v.Name)
+	case RefusedHeader:
+		return "the policy does not allow the request field " + quoted(v.Name)
+	case RefusedSize:
+		return "the preflight asks for more than 64 request fields, or in more than 8 KiB"
+	}
+	return "granted"
+}
+
+// quoted cuts what it quotes, in ASCII: it comes from strangers.
+func quoted(s string) string {
+	const most = 32
+	tail := ""
+	if len(s) > most {
+		s, tail = s[:most], "…"
+	}
+	return strconv.QuoteToASCII(s) + tail
+}
+
+// JudgePreflight says what Preflight says about r, and why, without answering
+// or counting. ok is false for a request that is no CORS preflight (case C4).
+// In pass mode the application answers, which is Granted here. d is what
+// Decide or Judge said about r. It allocates nothing; the Verdict shares r's
+// bytes.
+func (p *Policy) JudgePreflight(r *http.Request, d Decision) (v Verdict, ok bool) {
+	switch {
+	case !preflight(r, d):
+		return Verdict{}, false
+	case p.mode == ModePass:
+		return Verdict{Step: Granted}, true
+	case p.mode == ModeOff:
+		return Verdict{}, true
+	}
+	var a asked
+	step := p.check(r.Header, d, &a)
+	return Verdict{Step: step, Name: a.refused}, true
+}
+
 // Preflight answers a CORS preflight and reports whether r was one. In own
-// mode the policy decides: 204 or 403 (cases P1–P9). In off mode the answer is
+// mode the policy decides: 204 or 403 (cases P1–P10). In off mode the answer is
 // 403: no cross-origin page may go on, and whatever the upstream could say
 // would be stripped. In pass mode the application answers, so it returns false
 // (case A1).
 //
 // Any other OPTIONS request is an ordinary one (case C4). d is what Decide said
-// about r.
+// about r. Every OPTIONS request is counted here, once: Decide leaves it out.
 func (p *Policy) Preflight(w http.ResponseWriter, r *http.Request, d Decision) bool {
-	if p.mode == ModePass || r.Method != http.MethodOptions || d.Class == origin.None || !asksMethod(r.Header) {
+	if r.Method != http.MethodOptions {
+		return false
+	}
+	if p.mode == ModePass || !preflight(r, d) {
+		p.counts.request(p.mode, d)
 		return false
 	}
 	h := w.Header()
 	if p.mode == ModeOff {
+		p.counts.preflights[RefusedOrigin].Add(1)
 		h[fieldCacheControl] = lineNoStore
-		p.counts.preflightOrigin.Add(1)
 		w.WriteHeader(http.StatusForbidden)
 		return true
 	}
 	var a asked
 	reached := p.check(r.Header, d, &a)
-	p.counts.preflight(reached)
+	p.counts.preflights[reached].Add(1)
 	h[fieldVary] = p.preflightVary
 	h[fieldCacheControl] = lineNoStore
-	if reached != granted && !p.debug {
+	if reached != Granted && !p.debug {
 		w.WriteHeader(http.StatusForbidden)
 		return true
 	}
-	if reached > refusedOrigin {
-		h[fieldAllowOrigin] = p.allowOrigin(r.Header, d)
-		if p.credentials {
-			h[fieldAllowCredentials] = lineTrue
-		}
-	}
-	if reached > refusedMethod {
-		h[fieldAllowMethods] = p.methodsFor(r.Header)
-	}
-	if reached == granted {
-		if names := p.headersFor(r.Header, &a); names != nil {
-			h[fieldAllowHeaders] = names
-		}
-		h[fieldMaxAge] = p.maxAge
-		h[fieldCacheControl] = p.preflightCache
-	}
+	p.answer(h, r.Header, d, reached, &a)
 	w.WriteHeader(http.StatusNoContent)
 	return true
 }
 
-func (c *counters) preflight(reached step) {
-	switch reached {
-	case refusedOrigin:
-		c.preflightOrigin.Add(1)
-	case refusedMethod:
-		c.preflightMethod.Add(1)
-	case refusedHeader:
-		c.preflightHeader.Add(1)
-	case granted:
-		c.preflightOK.Add(1)
+// answer writes the fields up to the step that was reached.
+func (p *Policy) answer(h, request http.Header, d Decision, reached Step, a *asked) {
+	if reached > RefusedOrigin {
+		h[fieldAllowOrigin] = p.allowOrigin(request, d)
+		if p.credentials {
+			h[fieldAllowCredentials] = lineTrue
+		}
 	}
+	if reached > RefusedMethod {
+		h[fieldAllowMethods] = p.methodsFor(request)
+	}
+	if reached != Granted {
+		return
+	}
+	if names := p.headersFor(request, a); names != nil {
+		h[fieldAllowHeaders] = names
+	}
+	if p.network && asksNetwork(request) {
+		h[fieldAllowNetwork] = lineTrue
+	}
+	h[fieldMaxAge] = p.maxAge
+	h[fieldCacheControl] = p.preflightCache
+}
+
+// preflight reports whether r is a CORS preflight (case C4).
+func preflight(r *http.Request, d Decision) bool {
+	return r.Method == http.MethodOptions && d.Class != origin.None && asksMethod(r.Header)
 }
 
 func asksMethod(h http.Header) bool {
@@ -95,28 +160,37 @@ func asksMethod(h http.Header) bool {
 	return false
 }
 
+// asksNetwork reports whether a public page asks for a server of a private
+// network (Private Network Access, "CORS preflight").
+func asksNetwork(h http.Header) bool {
+	lines := h[fieldRequestNetwork]
+	return len(lines) == 1 && lines[0] == "true"
+}
+
 // check goes through the steps in the order of Fetch, "CORS-preflight fetch".
-func (p *Policy) check(h http.Header, d Decision, a *asked) step {
+func (p *Policy) check(h http.Header, d Decision, a *asked) Step {
 	if !d.Allowed {
-		return refusedOrigin
+		return RefusedOrigin
 	}
 	method := h[fieldRequestMethod]
-	if len(method) != 1 || !p.methodAllowed(method[0]) {
-		return refusedMethod
+	switch {
+	case len(method) > 1:
+		a.refused = "more than one"
+		return RefusedMethod
+	case !p.methodAllowed(method[0]):
+		a.refused = method[0]
+		return RefusedMethod
 	}
-	if !p.headersAllowed(h[fieldRequestHeaders], a) {
-		return refusedHeader
-	}
-	return granted
+	return p.checkHeaders(h[fieldRequestHeaders], a)
 }
 
 // methodAllowed compares with regard to case (case P5). What * does not bring
 // is what browsers never ask for.
 func (p *Policy) methodAllowed(m string) bool {
-	if !p.anyMethod {
-		return p.methods[m]
+	if len(m) > maxName {
+		return false
 	}
-	return len(m) <= maxHeaderName && isToken(m)
+	return p.methods[m] || p.anyMethod && isToken(m)
 }
 
 // methodsFor returns the Access-Control-Allow-Methods for a request that asked
@@ -140,48 +214,59 @@ func (p *Policy) headersFor(h http.Header, a *asked) []string {
 	return p.allowHeaders
 }
 
-// asked is what was found in Access-Control-Request-Headers.
+// asked is what was found in the fields of a preflight.
 type asked struct {
 	names   int
-	empty   bool // there are empty elements
-	byRange bool // Range is among them, and the policy's list may lack it
+	empty   bool   // there are empty elements
+	byRange bool   // Range is among them, and the policy's list may lack it
+	refused string // the method or the name that is not allowed
 }
 
-// headersAllowed reads the lines of Access-Control-Request-Headers in any
-// case, order and number, with empty elements and white space (RFC 9110
-// §5.6.1.2), within the limits of case P5.
-func (p *Policy) headersAllowed(lines []string, a *asked) bool {
+// checkHeaders reads the lines of Access-Control-Request-Headers in any case,
+// order and number, with empty elements and white space (RFC 9110 §5.6.1.2),
+// within the limits of case P5. A line that is too long is not looked at, so
+// that a hostile one costs nothing.
+func (p *Policy) checkHeaders(lines []string, a *asked) Step {
 	size := 0
 	for _, line := range lines {
 		if size += len(line) + 1; size > maxAskedBytes {
-			return false
+			return RefusedSize
 		}
 	}
 	for _, line := range lines {
-		for more := true; more; {
-			var name string
-			name, line, more = strings.Cut(line, ",")
-			name = strings.Trim(name, " \t")
-			if name == "" {
+		for line != "" {
+			// A run of empty elements costs a step a byte, no more.
+			switch line[0] {
+			case ',':
 				a.empty = true
+				fallthrough
+			case ' ', '\t':
+				line = line[1:]
 				continue
 			}
-			if a.names++; a.names > maxAskedNames || !p.headerAllowed(name, a) {
-				return false
+			name, rest, more := strings.Cut(line, ",")
+			if name = strings.TrimRight(name, " \t"); !p.headerAllowed(name, a) {
+				a.refused = name
+				return RefusedHeader
 			}
+			if a.names++; a.names > maxAskedNames {
+				return RefusedSize
+			}
+			a.empty = a.empty || more && rest == ""
+			line = rest
 		}
 	}
-	return true
+	return Granted
 }
 
 func (p *Policy) headerAllowed(name string, a *asked) bool {
 	if p.anyHeader {
 		return isToken(name)
 	}
-	if len(name) > maxHeaderName {
+	if len(name) > maxName {
 		return false
 	}
-	var room [maxHeaderName]byte
+	var room [maxName]byte
 	lower := room[:len(name)]
 	for i := range len(name) {
 		c := name[i]

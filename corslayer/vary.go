@@ -134,7 +134,7 @@ func (p *Policy) StripVary(h http.Header, shared bool) {
 	}
 	hidden := func(name string) bool {
 		switch {
-		case strings.EqualFold(name, fieldRequestMethod), strings.EqualFold(name, fieldRequestHeaders):
+		case strings.EqualFold(name, fieldRequestMethod), strings.EqualFold(name, fieldRequestHeaders), strings.EqualFold(name, fieldRequestNetwork):
 			return true
 		}
 		return strings.EqualFold(name, fieldOrigin) && (shared || p.any || p.mode == ModeOff)

@@ -24,7 +24,7 @@ func validDomain(s string) bool {
 	label := 0
 	for i := range len(s) {
 		switch c := s[i]; {
-		case labelByte(c):
+		case labelBytes[c]:
 			if label++; label > maxLabel {
 				return false
 			}
@@ -37,12 +37,19 @@ func validDomain(s string) bool {
 	return true
 }
 
-func labelByte(c byte) bool { return lowerAlnum(c) || c == '-' || c == '_' }
+// labelBytes are the bytes of a label.
+var labelBytes = func() (t [256]bool) {
+	for i := range t {
+		c := byte(i)
+		t[i] = lowerAlnum(c) || c == '-' || c == '_'
+	}
+	return t
+}()
 
 // validLabelPart reports whether s can stand inside a label; "" can.
 func validLabelPart(s string) bool {
 	for i := range len(s) {
-		if !labelByte(s[i]) {
+		if !labelBytes[s[i]] {
 			return false
 		}
 	}
@@ -54,6 +61,9 @@ func validLabelPart(s string) bool {
 func endsInNumber(s string) bool {
 	last := strings.TrimSuffix(s, ".")
 	last = last[strings.LastIndexByte(last, '.')+1:]
+	if last == "" || last[0] > '9' {
+		return false // most names
+	}
 	hex := strings.HasPrefix(last, "0x")
 	if hex {
 		last = last[2:]
@@ -64,7 +74,7 @@ func endsInNumber(s string) bool {
 			return false
 		}
 	}
-	return hex || last != ""
+	return true
 }
 
 // validIPv4: four decimal numbers up to 255 without leading zeros.

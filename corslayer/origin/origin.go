@@ -76,16 +76,18 @@ func Parse(s string) (Origin, bool) {
 	if len(s) > MaxLen {
 		return Origin{}, false
 	}
-	scheme, rest, ok := strings.Cut(s, "://")
-	if !ok || !validScheme(scheme) {
+	colon := strings.IndexByte(s, ':')
+	if colon < 0 || !strings.HasPrefix(s[colon:], "://") || !validScheme(s[:colon]) {
 		return Origin{}, false
 	}
-	host, digits, hasPort := splitPort(rest)
+	scheme := s[:colon]
+	host, digits, hasPort := splitPort(s[colon+len("://"):])
 	if !validHost(host) {
 		return Origin{}, false
 	}
 	o := Origin{Text: s, Scheme: scheme, Host: host}
 	if hasPort {
+		var ok bool
 		if o.Port, ok = parsePort(digits); !ok || o.Port == defaultPort(scheme) {
 			return Origin{}, false
 		}
@@ -119,6 +121,9 @@ func splitPort(rest string) (host, port string, hasPort bool) {
 
 // validScheme: RFC 3986 §3.1, in lower case.
 func validScheme(s string) bool {
+	if s == "https" || s == "http" {
+		return true
+	}
 	if s == "" || len(s) > maxScheme || s[0] < 'a' || s[0] > 'z' {
 		return false
 	}

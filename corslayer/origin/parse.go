@@ -37,6 +37,9 @@ func ParsePattern(s string) (Pattern, error) {
 	p, f := parsePattern(s)
 	if f != nil {
 		f.Value = s
+		if mended, ok := mend(s); ok {
+			f.Fix = "write " + mended
+		}
 		return Pattern{}, f
 	}
 	return p, nil
@@ -80,24 +83,20 @@ func checkText(s string) *Fault {
 		return &Fault{Why: "pages from files have the origin null", Fix: "serve the page over http://localhost"}
 	case strings.TrimSpace(s) != s || strings.ContainsAny(s, " \t\r\n"):
 		return &Fault{Why: "it has white space", Fix: "write one origin for each entry, without spaces"}
+	case strings.ContainsAny(s, quotes):
+		return &Fault{Why: "it has quotation marks in it", Fix: "remove them"}
+	case strings.Count(s, "://") > 1 && strings.Contains(s, ","):
+		return &Fault{Why: "it is more than one origin", Fix: "write one entry for each"}
 	}
 	for i := range len(s) {
 		if s[i] >= 0x80 {
-			return nonASCII(s)
+			return &Fault{Why: "browsers send host names in ASCII", Fix: "write the host in punycode (xn--…)"}
 		}
 	}
-	if lower := strings.ToLower(s); lower != s {
-		return &Fault{Why: "browsers send origins in lower case", Fix: "write " + lower}
+	if strings.ToLower(s) != s {
+		return &Fault{Why: "browsers send origins in lower case", Fix: "write it in lower case"}
 	}
 	return nil
-}
-
-func nonASCII(s string) *Fault {
-	fix := "write the host in punycode (xn--…)"
-	if ascii, ok := punycodeHosts(s); ok {
-		fix = "write " + ascii
-	}
-	return &Fault{Why: "browsers send host names in ASCII", Fix: fix}
 }
 
 // checkURLParts finds the parts of a URL that an origin does not have.
@@ -112,15 +111,15 @@ func checkURLParts(scheme, rest string) *Fault {
 	case i < 0:
 		return nil
 	case rest[i] == '@':
-		return &Fault{Why: "an origin has no user name", Fix: "write " + scheme + "://" + rest[i+1:]}
+		return &Fault{Why: "an origin has no user name", Fix: "remove what ends at the @"}
 	case rest[i:] == "/":
-		return &Fault{Why: "an origin does not end in a slash", Fix: "write " + scheme + "://" + rest[:i]}
+		return &Fault{Why: "an origin does not end in a slash", Fix: "remove the slash"}
 	case rest[i] == '/':
-		return &Fault{Why: "an origin has no path", Fix: "write " + scheme + "://" + rest[:i]}
+		return &Fault{Why: "an origin has no path", Fix: "remove what begins at the slash"}
 	case rest[i] == '?':
-		return &Fault{Why: "an origin has no query", Fix: "write " + scheme + "://" + rest[:i]}
+		return &Fault{Why: "an origin has no query", Fix: "remove what begins at the ?"}
 	}
-	return &Fault{Why: "an origin has no fragment", Fix: "write " + scheme + "://" + rest[:strings.IndexAny(rest, "#")]}
+	return &Fault{Why: "an origin has no fragment", Fix: "remove what begins at the #"}
 }
 
 // setHost reads the host with its wildcard.

@@ -6,33 +6,10 @@ import (
 	"unicode"
 )
 
-// punycodeHosts returns s with every label that is not ASCII in the form that
-// browsers send (RFC 3492, RFC 5890 §2.3.2.1). It is for the text of a fix
-// only, so it stands aside where the mapping of UTS 46 would be more than lower
-// case: combining marks, and symbols that are no letters.
-func punycodeHosts(s string) (string, bool) {
-	scheme, rest, ok := strings.Cut(s, "://")
-	if !ok {
-		return "", false
-	}
-	host, tail := rest, ""
-	if i := strings.IndexAny(rest, ":/?#"); i >= 0 {
-		host, tail = rest[:i], rest[i:]
-	}
-	labels := strings.Split(host, ".")
-	for i, label := range labels {
-		if labels[i], ok = punycodeLabel(label); !ok {
-			return "", false
-		}
-	}
-	fixed := strings.ToLower(scheme) + "://" + strings.Join(labels, ".") + tail
-	if strings.ContainsFunc(fixed, func(r rune) bool { return r >= 0x80 }) {
-		return "", false // what is not ASCII is not in the host alone
-	}
-	_, fault := parsePattern(fixed)
-	return fixed, fault == nil
-}
-
+// punycodeLabel returns a label in lower case and, where it is not ASCII, in
+// the form that browsers send (RFC 3492, RFC 5890 §2.3.2.1). It is for the
+// text of a fix only, so it stands aside where the mapping of UTS 46 would be
+// more than lower case: combining marks, and symbols that are no letters.
 func punycodeLabel(label string) (string, bool) {
 	var runes []rune
 	ascii := true

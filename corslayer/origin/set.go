@@ -27,6 +27,8 @@ const (
 // match is bounded by the length of the origin, never by the number of rules.
 type Set struct {
 	exact     map[string]struct{}            // serialised origins
+	maxExact  int                            // the longest key in exact
+	only      string                         // the key in exact, where there is just one
 	anyPort   map[string]struct{}            // scheme://host of rules for any port
 	domains   map[string]map[string]*subtree // scheme, then domain
 	maxDomain int                            // the longest key in domains
@@ -58,6 +60,11 @@ func NewSet(patterns ...Pattern) *Set {
 	for _, p := range patterns {
 		s.add(p)
 	}
+	if len(s.exact) == 1 {
+		for text := range s.exact {
+			s.only = text
+		}
+	}
 	return s
 }
 
@@ -74,7 +81,9 @@ func (s *Set) add(p Pattern) {
 		for i := range p.ports.list {
 			one := p
 			one.ports.list = p.ports.list[i : i+1]
-			s.exact[one.String()] = struct{}{}
+			text := one.String()
+			s.exact[text] = struct{}{}
+			s.maxExact = max(s.maxExact, len(text))
 		}
 	}
 }
@@ -131,10 +140,45 @@ func (s *portSet) union(t portSet) *portSet {
 	return u
 }
 
+// Classify is the package's Classify, and Match for what is Valid, in one: it
+// is what a request costs. The text is that of a Valid or a Null origin. An
+// origin that a rule names is found by its bytes, without being parsed: the
+// rules hold serialised origins only. It allocates nothing.
+func (s *Set) Classify(lines []string) (text string, c Class, m Match) {
+	if len(lines) == 1 && s.isExact(lines[0]) {
+		return lines[0], Valid, MatchExact
+	}
+	o, c := Classify(lines)
+	if c != Valid {
+		return o.Text, c, NoMatch
+	}
+	return o.Text, c, s.matchOpen(o)
+}
+
 // Match says whether and how the set lets o in. It allocates nothing.
 func (s *Set) Match(o Origin) Match {
-	if _, ok := s.exact[o.Text]; ok {
+	if s.isExact(o.Text) {
 		return MatchExact
+	}
+	return s.matchOpen(o)
+}
+
+// isExact reports whether a rule names the origin of that text.
+func (s *Set) isExact(text string) bool {
+	switch {
+	case s.only != "":
+		return text == s.only
+	case len(text) > s.maxExact:
+		return false // nor is it hashed, however long it is
+	}
+	_, ok := s.exact[text]
+	return ok
+}
+
+// matchOpen asks the rules that name no single origin.
+func (s *Set) matchOpen(o Origin) Match {
+	if o.Scheme == "" {
+		return NoMatch // not a tuple origin
 	}
 	if len(s.anyPort) > 0 {
 		if _, ok := s.anyPort[o.authority()]; ok {

@@ -65,12 +65,12 @@ func TestNotStored(t *testing.T) {
 		d    cache.Decision
 		want cachestatus.Reason
 	}{
-		{"not stored", cache.Decision{Result: cache.ResultMiss, Upstream: 200, Reason: cachestatus.NoStore}, cachestatus.NoStore},
-		{"bypass", cache.Decision{Result: cache.ResultBypass, Upstream: 200, Reason: cachestatus.Method}, cachestatus.Method},
+		{"not stored", cache.Decision{Result: cache.ResultMiss, Upstream: 200, Reason: cachestatus.VaryMismatch, NotStored: cachestatus.NoStore}, cachestatus.NoStore},
+		{"bypass", cache.Decision{Result: cache.ResultBypass, Upstream: 200, Reason: cachestatus.Method, NotStored: cachestatus.Method}, cachestatus.Method},
 		{"stored", cache.Decision{Result: cache.ResultMiss, Upstream: 200, Stored: true, Reason: cachestatus.VaryMismatch}, cachestatus.None},
 		{"no response", cache.Decision{Result: cache.ResultError, Reason: cachestatus.UpstreamTimeout}, cachestatus.None},
 		{"stale in its place", cache.Decision{Result: cache.ResultStale, Upstream: 503, Reason: cachestatus.StaleServed}, cachestatus.None},
-		{"collapsed", cache.Decision{Result: cache.ResultCollapsed, Upstream: 200, Collapsed: true, Reason: cachestatus.NoStore}, cachestatus.None},
+		{"collapsed", cache.Decision{Result: cache.ResultCollapsed, Upstream: 200, Collapsed: true, Reason: cachestatus.NoStore, NotStored: cachestatus.NoStore}, cachestatus.None},
 	} {
 		if got := notStored(&c.d); got != c.want {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
@@ -103,7 +103,7 @@ func TestServesAndCounts(t *testing.T) {
 		`veneer_cache_requests_total{result="hit",route="*/"} 1`,
 		`veneer_cache_requests_total{result="preflight",route="*/"} 1`,
 		`veneer_cache_objects{tier="memory"} 1`,
-		`veneer_cors_decisions_total{decision="allowed",route="*/"} 3`,
+		`veneer_cors_decisions_total{decision="allowed",route="*/"} 2`,
 		`veneer_cors_decisions_total{decision="preflight_ok",route="*/"} 1`,
 		`veneer_upstream_healthy{server="` + up + `",upstream="up"} 1`,
 	} {

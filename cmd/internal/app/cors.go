@@ -25,6 +25,8 @@ type layer struct {
 	shared   bool // key.origin: shared, one stored response for every origin
 	route    string
 	upstream *upstreamMarks
+	shadow   *shadow    // nil: no other policy is tried out
+	debug    *sometimes // nil: the policy does not say why it refuses a preflight
 	log      *slog.Logger
 
 	// What the layer was made of. A reload keeps the layer, its counters and
@@ -39,6 +41,7 @@ type layerSpec struct {
 	route, upstream string
 	cors            config.RouteCORS
 	policy          corslayer.Config
+	shadow          *corslayer.Config // nil: none
 	origin          key.OriginMode
 }
 
@@ -53,15 +56,35 @@ func layerSpecOf(c *config.Config, rt *config.Route) layerSpec {
 	if p := c.Policy(rt.CORS.Policy); p != nil {
 		s.policy = p.Config
 	}
+	s.shadow = c.ShadowOf(rt)
 	return s
 }
 
 func (s layerSpec) equal(o layerSpec) bool { return reflect.DeepEqual(s, o) }
 
 func newLayer(s layerSpec, p *corslayer.Policy, marks *upstreamMarks, log *slog.Logger) *layer {
-	return &layer{
+	l := &layer{
 		policy: p, mode: p.Mode(), shared: s.origin == key.OriginShared,
 		route: s.route, upstream: marks, log: log, from: s,
+	}
+	if s.policy.Debug {
+		l.debug = new(sometimes)
+	}
+	if s.shadow != nil {
+		// The configuration was checked: what does not compile is no shadow.
+		if q, _ := corslayer.Compile(*s.shadow); q != nil {
+			l.shadow = &shadow{Shadow: corslayer.NewShadow(p, q)}
+		}
+	}
+	return l
+}
+
+// rehearsal returns a layer that answers as l does now, without a trace in its
+// counters, its log, or what it has learned of the application.
+func (l *layer) rehearsal() *layer {
+	return &layer{
+		policy: l.policy.Rehearsal(), mode: l.mode, shared: l.shared,
+		route: l.route, upstream: new(upstreamMarks), log: slog.New(slog.DiscardHandler), from: l.from,
 	}
 }
 
@@ -81,10 +104,13 @@ func decision(o cache.Origin) corslayer.Decision {
 // Decide implements cache.CORS.
 func (l *layer) Decide(method string, lines []string) cache.Origin {
 	d := l.policy.Decide(method, lines)
+	if l.shadow != nil && method != http.MethodOptions {
+		l.differs(l.shadow.Actual(lines, d))
+	}
 	o := cache.Origin{
 		Bucket: d.Bucket, Class: uint8(d.Class), Capped: d.Capped,
 		Forward: d.ForwardOrigin, ForwardRequest: l.mode == corslayer.ModePass,
-		Full: d.FullOnConditional, NoStore: d.BypassStore, Refuse: d.Refuse,
+		Full: d.FullOnConditional, FullWithCookie: d.FullWithCookie, NoStore: d.BypassStore, Refuse: d.Refuse,
 	}
 	if d.Allowed {
 		o.Class |= allowedBit
@@ -103,7 +129,19 @@ func (l *layer) Decide(method string, lines []string) cache.Origin {
 
 // Preflight implements cache.CORS.
 func (l *layer) Preflight(w http.ResponseWriter, r *http.Request, o cache.Origin) bool {
-	return l.policy.Preflight(w, r, decision(o))
+	d := decision(o)
+	answered := l.policy.Preflight(w, r, d)
+	if l.shadow != nil {
+		if answered {
+			l.differs(l.shadow.Preflight(r, d))
+		} else {
+			l.differs(l.shadow.Actual(r.Header["Origin"], d))
+		}
+	}
+	if answered && l.debug != nil {
+		l.tell(r, d)
+	}
+	return answered
 }
 
 // Strip implements cache.CORS. The policy counts, and the operator is told once

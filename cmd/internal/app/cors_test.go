@@ -65,8 +65,8 @@ func TestDecide(t *testing.T) {
 			cache.Origin{Bucket: originOther, Class: allowed, Capped: true, Forward: true, ForwardRequest: true}},
 		{"pass, bad is neither looked up nor stored", pass, key.OriginExact, "GET", []string{"x"},
 			cache.Origin{Bucket: "other", Class: uint8(origin.Bad), Forward: true, ForwardRequest: true, NoStore: true}},
-		{"off", off, key.OriginShared, "GET", []string{originApp}, cache.Origin{Class: uint8(origin.Valid)}},
-		{"off, unsafe", off, key.OriginShared, "POST", []string{originApp}, cache.Origin{Class: uint8(origin.Valid), Forward: true}},
+		{"off", off, key.OriginShared, "GET", []string{originApp}, cache.Origin{Class: uint8(origin.Valid), Full: true}},
+		{"off, unsafe", off, key.OriginShared, "POST", []string{originApp}, cache.Origin{Class: uint8(origin.Valid), Full: true, Forward: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := testLayer(t, c.mode, c.keyed).Decide(c.method, c.lines)

@@ -1,6 +1,9 @@
 package app
 
-import "veneer/cmd/internal/telemetry"
+import (
+	"veneer/cmd/internal/telemetry"
+	"veneer/corslayer"
+)
 
 // tier is the label of the store: there is one.
 const tier = "memory"
@@ -25,7 +28,23 @@ func (a *App) registerLayer(l *layer) {
 	stripped := a.telemetry.Register(telemetry.CORSStripped, func() []telemetry.Sample {
 		return []telemetry.Sample{{Labels: [2]string{l.from.upstream}, Value: int64(l.policy.Counts().Stripped)}}
 	})
-	l.unregister = func() { decisions(); stripped() }
+	if l.shadow == nil {
+		l.unregister = func() { decisions(); stripped() }
+		return
+	}
+	differences := a.telemetry.Register(telemetry.CORSShadow, func() []telemetry.Sample { return shadowSamples(l) })
+	l.unregister = func() { decisions(); stripped(); differences() }
+}
+
+// shadowSamples has all differences, also those at zero: that there is none is
+// what a shadow is run for.
+func shadowSamples(l *layer) []telemetry.Sample {
+	all := corslayer.Differences()
+	samples := make([]telemetry.Sample, len(all))
+	for i, d := range all {
+		samples[i] = telemetry.Sample{Labels: [2]string{l.route, d.String()}, Value: int64(l.shadow.Count(d))}
+	}
+	return samples
 }
 
 func decisionSamples(l *layer) []telemetry.Sample {

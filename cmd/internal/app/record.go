@@ -72,5 +72,5 @@ func notStored(d *cache.Decision) cachestatus.Reason {
 	if d.Result != cache.ResultMiss && d.Result != cache.ResultBypass {
 		return cachestatus.None
 	}
-	return d.Reason
+	return d.NotStored
 }

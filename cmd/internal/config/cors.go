@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 type CORSPolicy struct {
 	Name   string
 	Config corslayer.Config
+	// Shadow is the Name of another policy in own mode, without a shadow of its
+	// own, that is tried out beside this one; "" for none.
+	Shadow string
 }
 
 // RouteCORS says who owns CORS on a route.
@@ -38,6 +42,17 @@ func (c *Config) NewPolicy(rt *Route) *corslayer.Policy {
 		}
 	}
 	return corslayer.Off()
+}
+
+// ShadowOf returns the configuration of the policy that is tried out beside
+// that of a route of c, or nil. c was checked, so it compiles.
+func (c *Config) ShadowOf(rt *Route) *corslayer.Config {
+	if p := c.Policy(rt.CORS.Policy); p != nil && p.Shadow != "" {
+		if shadow := c.Policy(p.Shadow); shadow != nil {
+			return &shadow.Config
+		}
+	}
+	return nil
 }
 
 // routeCORS reads the word after routes[].cors. Of a named policy the mode is
@@ -66,6 +81,9 @@ func (r *reader) policies(s *section) []CORSPolicy {
 		p := CORSPolicy{Name: name}
 		sub := v.section()
 		r.policy(sub, &p.Config)
+		if v, ok := sub.get("shadow"); ok && !v.null() && !v.is("off") && !v.is("false") {
+			p.Shadow, _ = v.text()
+		}
 		sub.done()
 		out = append(out, p)
 	})
@@ -99,7 +117,10 @@ func (r *reader) policy(s *section, c *corslayer.Config) {
 	s.boolean("dangerously_credentialed_null", &c.DangerouslyCredentialedNull)
 	s.boolean("dangerously_credentialed_insecure", &c.DangerouslyCredentialedInsecure)
 	s.boolean("dangerously_credentialed_public_suffix", &c.DangerouslyCredentialedPublicSuffix)
-	s.later("shadow", "private_network")
+	if v, ok := s.get("private_network"); ok && !v.is("off") {
+		c.PrivateNetwork, _ = v.boolean()
+	}
+	s.boolean("dangerously_private_network_for_any_origin", &c.DangerouslyPrivateNetworkForAnyOrigin)
 }
 
 // maxAge reads a duration, or the bare -1 of Access-Control-Max-Age, which
@@ -147,7 +168,43 @@ func (c *Config) checkPolicies(r *report) {
 			r.add(at, got, f.Why, f.Fix, f.Warning)
 		}
 	}
+	c.checkShadows(r)
 	c.checkOwnOrigins(r)
+}
+
+// checkShadows: a shadow answers nobody, so that only what Veneer would itself
+// answer can be compared, and a shadow of a shadow compares nothing.
+func (c *Config) checkShadows(r *report) {
+	_, policies := c.names()
+	var own []string
+	for name, p := range policies {
+		if p.Config.Mode == corslayer.ModeOwn && p.Shadow == "" {
+			own = append(own, name)
+		}
+	}
+	slices.Sort(own)
+	for _, p := range c.CORS {
+		if p.Shadow == "" {
+			continue
+		}
+		field := "cors." + p.Name + ".shadow"
+		shadow := policies[p.Shadow]
+		switch {
+		case p.Shadow == p.Name:
+			r.problem(field, quote(p.Shadow), "is the policy itself, and would never differ", "another policy")
+		case p.Config.Mode != corslayer.ModeOwn:
+			r.problem(field, quote(p.Shadow), "stands in a policy that does not answer itself, so there is nothing to compare with", "remove it, or mode: own")
+		case shadow == nil && r.has("cors."+p.Shadow):
+			// It has a problem of its own.
+		case shadow == nil:
+			others := slices.DeleteFunc(slices.Clone(own), func(s string) bool { return s == p.Name })
+			r.problem(field, quote(p.Shadow), "no CORS policy has this name", oneOf(p.Shadow, others, "define it under cors"))
+		case shadow.Config.Mode != corslayer.ModeOwn:
+			r.problem(field, quote(p.Shadow), "that policy is in mode "+shadow.Config.Mode.String()+" and decides nothing", "a policy in mode own")
+		case shadow.Shadow != "":
+			r.problem(field, quote(p.Shadow), "that policy has a shadow itself", "a policy without one")
+		}
+	}
 }
 
 // checkOwnOrigins warns of an origin that all routes of a policy are served

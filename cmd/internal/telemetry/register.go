@@ -10,6 +10,7 @@ const (
 	CacheEvictions                // veneer_cache_evictions_total{tier}
 	CORSDecisions                 // veneer_cors_decisions_total{route,decision}
 	CORSStripped                  // veneer_cors_stripped_total{upstream}
+	CORSShadow                    // veneer_cors_shadow_total{route,difference}
 	UpstreamHealthy               // veneer_upstream_healthy{upstream,server}: 1 or 0
 	Purges                        // veneer_purges_total{kind}
 
@@ -30,6 +31,7 @@ var definitions = [metricCount]definition{
 	CacheEvictions:  {"veneer.cache.evictions", "", "Stored responses that had to make room, by tier.", []string{"tier"}, true},
 	CORSDecisions:   {"veneer.cors.decisions", "", "CORS decisions, by route.", []string{"route", "decision"}, true},
 	CORSStripped:    {"veneer.cors.stripped", "", "Responses from which CORS fields were stripped, by upstream: it has a CORS layer of its own.", []string{"upstream"}, true},
+	CORSShadow:      {"veneer.cors.shadow", "", "Requests that the shadow policy would have answered otherwise, by route and difference.", []string{"route", "difference"}, true},
 	UpstreamHealthy: {"veneer.upstream.healthy", "", "Whether a server takes requests: 1 or 0.", []string{"upstream", "server"}, false},
 	Purges:          {"veneer.purges", "", "Purges, by kind.", []string{"kind"}, true},
 }

@@ -97,6 +97,7 @@ func TestExposition(t *testing.T) {
 		CacheEvictions:  {{Labels: [2]string{"memory"}, Value: 2}},
 		CORSDecisions:   {{Labels: [2]string{"api", "allowed"}, Value: 9}, {Labels: [2]string{"api", "refused"}, Value: 0}},
 		CORSStripped:    {{Labels: [2]string{"users"}, Value: 4}},
+		CORSShadow:      {{Labels: [2]string{"api", "origin_refused"}, Value: 6}},
 		UpstreamHealthy: {{Labels: [2]string{"users", "http://127.0.0.1:8081"}, Value: 1}, {Labels: [2]string{"users", "http://127.0.0.1:8082"}, Value: 0}},
 		Purges:          {{Labels: [2]string{"url"}, Value: 3}},
 	}
