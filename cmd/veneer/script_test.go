@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -33,27 +34,37 @@ func TestMain(m *testing.M) {
 //	                           the same in the background
 //	upstream start|stop|reserve|release|await PATH
 //	                           an application at $UPSTREAM (see upstream_test.go)
+//	service NAME FILE|stop|seen [FIELD]...
+//	                           an upstream with the answers of FILE at $NAME (see service_test.go)
+//	curl ARGUMENT…             send a request to $PROXY (see curl_test.go)
+//	certificate HOST           make tls.crt and tls.key
+//	transcript                 print all that curl sent and got
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
-			s := &state{requests: make(map[string]chan outcome)}
+			s := &state{requests: make(map[string]chan outcome), services: make(map[string]*service)}
 			env.Values[stateKey{}] = s
 			env.Defer(s.close)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":      cmdExits,
-			"background": cmdBackground,
-			"await":      cmdAwait,
-			"signal":     cmdSignal,
-			"ended":      cmdEnded,
-			"http":       cmdHTTP,
-			"request":    cmdRequest,
-			"response":   cmdResponse,
-			"upstream":   cmdUpstream,
+			"exits":       cmdExits,
+			"background":  cmdBackground,
+			"await":       cmdAwait,
+			"signal":      cmdSignal,
+			"ended":       cmdEnded,
+			"http":        cmdHTTP,
+			"request":     cmdRequest,
+			"response":    cmdResponse,
+			"upstream":    cmdUpstream,
+			"service":     cmdService,
+			"curl":        cmdCurl,
+			"certificate": cmdCertificate,
+			"transcript":  cmdTranscript,
 		},
 	})
 }
@@ -65,9 +76,11 @@ type stateKey struct{}
 
 // state is what one script has running.
 type state struct {
-	process  *process
-	app      *application
-	requests map[string]chan outcome
+	process    *process
+	app        *application
+	requests   map[string]chan outcome
+	services   map[string]*service
+	transcript strings.Builder // of curl
 }
 
 func stateOf(ts *testscript.TestScript) *state { return ts.Value(stateKey{}).(*state) }
@@ -78,6 +91,9 @@ func (s *state) close() {
 	}
 	if s.app != nil {
 		s.app.stop()
+	}
+	for _, a := range s.services {
+		a.stop()
 	}
 	for _, c := range s.requests {
 		<-c // its server is gone
@@ -187,6 +203,9 @@ func cmdBackground(ts *testscript.TestScript, neg bool, args []string) {
 	p.cmd = exec.Command(lookPath(ts, args[0]), args[1:]...)
 	p.cmd.Dir = ts.MkAbs(".")
 	p.cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "TMPDIR=" + ts.Getenv("TMPDIR")}
+	for name, a := range s.services {
+		p.cmd.Env = append(p.cmd.Env, strings.ToUpper(name)+"="+a.url)
+	}
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	ts.Check(p.cmd.Start())
 	s.process = p
