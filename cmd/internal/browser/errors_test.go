@@ -11,6 +11,7 @@ upstreams:
   silent: { servers: ["{silent}"], response_timeout: 100ms }
 routes:
   - { match: { path: /list/ }, upstream: app, cors: list }
+  - { match: { path: /few/ }, upstream: app, cors: list, rate_limit: { requests: 1, per: 1h } }
   - { match: { path: /gone/ }, upstream: gone, cors: list }
   - { match: { path: /silent/ }, upstream: silent, cors: list }
 `
@@ -44,6 +45,14 @@ func TestBrowserErrors(t *testing.T) {
 				{at: "C", get: "/list/413", init: large, want: `blocked MissingAllowOriginHeader`},
 			},
 			calls: []string{},
+		},
+		{
+			name: "E9: too many requests, of which preflights are none",
+			steps: []step{
+				{at: "A", get: "/few/1", init: `{headers: {"X-Custom": "1"}}`, want: `preflight 204 > cors 200 "1 A x-custom=1" [uri-miss no-freshness]`},
+				{at: "A", get: "/few/2", init: `{headers: {"X-Custom": "1"}}`, want: `preflight 204 > cors 429 problem rate-limited {retry-after} [rate-limited]`},
+				{at: "C", get: "/few/3", want: `blocked MissingAllowOriginHeader`},
+			},
 		},
 		{
 			name: "a path without a route has no policy, so nobody can read its 404",
