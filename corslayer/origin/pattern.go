@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/net/publicsuffix"
 )
 
 // Shape says which hosts a Pattern stands for.
@@ -88,18 +86,6 @@ func (p Pattern) Open() bool { return p.shape != Exact || p.ports.any }
 // Loopback reports whether every host of the pattern is the browser's own
 // machine.
 func (p Pattern) Loopback() bool { return loopback(p.host) }
-
-// PublicSuffix reports whether the wildcard stands where anybody can register
-// a name: below a suffix of the public suffix list, private section included
-// (*.co.uk, *.github.io). A domain that the list does not know is no suffix.
-func (p Pattern) PublicSuffix() bool {
-	if p.shape == Exact {
-		return false
-	}
-	domain := strings.TrimSuffix(p.host, ".")
-	suffix, icann := publicsuffix.PublicSuffix(domain)
-	return suffix == domain && (icann || strings.Contains(suffix, "."))
-}
 
 // String returns the pattern as ParsePattern reads it, in one canonical form.
 func (p Pattern) String() string {
