@@ -15,9 +15,15 @@ const secondChances = 8
 
 // admission is policy and window together: who may stay. Store.mu guards all
 // of it.
+//
+// A newcomer goes through the window, and what is used there is offered to the
+// policy on its way out: most objects are asked for once, and in the policy
+// each of them would cost another its place. Two kinds skip the window: what
+// the policy has room for, and what was thrown out so lately that it would
+// still be here had the store been half a policy larger.
 type admission struct {
 	policy *policy
-	window window
+	window fifo
 	losers []*entry // accounted nowhere now, and still in the index
 }
 
@@ -25,8 +31,11 @@ type admission struct {
 // reports whether there is one. If not, old keeps a place. Whoever lost theirs
 // is in losers afterwards, in both cases.
 func (a *admission) admit(e, old *entry) bool {
+	if old != nil && old.hit.Load() {
+		e.hit.Store(true) // a freshened Object is as much in use as before
+	}
 	if old != nil && old.place == inPolicy && e.cost <= old.cost {
-		a.policy.update(e)
+		a.policy.update(e, old)
 		e.place, old.place = inPolicy, nowhere
 		return true
 	}
@@ -35,17 +44,19 @@ func (a *admission) admit(e, old *entry) bool {
 		a.policy.remove(old)
 		old.place = nowhere
 	}
+	fits := e.cost <= a.window.size
+	known := a.policy.recall(e.id)
 	switch {
-	case a.offer(e):
+	case (known || wasInPolicy || !fits || a.policy.hasRoom(e.cost)) && a.offer(e):
 		a.release(old)
 		return true
-	case e.cost <= a.window.size:
+	case fits:
 		a.release(old)
 		a.push(e)
 		return true
 	case wasInPolicy && !a.offer(old):
 		// Cannot happen: old left room, and a refused offer takes none.
-		a.losers = append(a.losers, old)
+		a.lose(old)
 	}
 	return false
 }
@@ -59,13 +70,19 @@ func (a *admission) offer(e *entry) bool {
 	}
 	admitted := a.policy.offer(e)
 	for _, v := range a.policy.takeVictims() {
-		v.place = nowhere
-		a.losers = append(a.losers, v)
+		a.lose(v)
 	}
 	if admitted {
 		e.place = inPolicy
 	}
 	return admitted
+}
+
+// lose notes that e has no place any more.
+func (a *admission) lose(e *entry) {
+	e.place = nowhere
+	a.policy.remember(e)
+	a.losers = append(a.losers, e)
 }
 
 // push makes room in the window, oldest first, and takes e in. e fits.
@@ -76,15 +93,21 @@ func (a *admission) push(e *entry) {
 		a.window.remove(x)
 		x.place = nowhere
 		if chances == 0 || !x.hit.Swap(false) {
-			a.losers = append(a.losers, x)
+			a.lose(x)
 			continue
 		}
 		chances--
 		if !a.offer(x) {
-			a.window.add(x)
+			a.enter(x)
 		}
 	}
+	a.enter(e)
+}
+
+// enter puts e at the window's new end.
+func (a *admission) enter(e *entry) {
 	a.window.add(e)
+	e.place = inWindow
 }
 
 // release takes e out of where it is accounted; nil and nowhere are fine. The
@@ -110,29 +133,31 @@ func (a *admission) takeLosers() []*entry {
 	return l
 }
 
-// window is a first-in-first-out queue of entries with a bound in bytes.
-type window struct {
-	size, bytes int64
+// fifo is a queue of entries, first in, first out, by bytes.
+type fifo struct {
+	size, bytes int64 // size is the bound that the owner keeps
 	root        entry // root.next is the oldest, root.prev the newest
 }
 
-func (w *window) init(size int64) {
-	w.size = size
-	w.root.next, w.root.prev = &w.root, &w.root
+func (q *fifo) init(size int64) {
+	q.size, q.bytes = size, 0
+	q.root.next, q.root.prev = &q.root, &q.root
 }
 
-// oldest returns the entry that came first. The window is not empty.
-func (w *window) oldest() *entry { return w.root.next }
+// oldest returns the entry that came first. The queue is not empty.
+func (q *fifo) oldest() *entry { return q.root.next }
 
-func (w *window) add(e *entry) {
-	e.prev, e.next = w.root.prev, &w.root
+func (q *fifo) add(e *entry) { q.insert(e, &q.root) }
+
+// insert puts e before x, as the next older one.
+func (q *fifo) insert(e, x *entry) {
+	e.prev, e.next = x.prev, x
 	e.prev.next, e.next.prev = e, e
-	w.bytes += e.cost
-	e.place = inWindow
+	q.bytes += e.cost
 }
 
-func (w *window) remove(e *entry) {
+func (q *fifo) remove(e *entry) {
 	e.prev.next, e.next.prev = e.next, e.prev
 	e.prev, e.next = nil, nil
-	w.bytes -= e.cost
+	q.bytes -= e.cost
 }

@@ -1,7 +1,11 @@
 package memory
 
 import (
+	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"veneer/cache/key"
 )
@@ -151,6 +155,127 @@ func TestReplacementOfAPolicyEntryRefused(t *testing.T) {
 	}
 	if l := a.takeLosers(); old.place != inPolicy || !a.policy.has(1) || len(l) != 0 {
 		t.Errorf("the old one is at %v, losers %v", old.place, l)
+	}
+}
+
+// ids returns the ids in a queue, the oldest first.
+func ids(q *fifo) []uint64 {
+	var all []uint64
+	for e := q.root.next; e != &q.root; e = e.next {
+		all = append(all, e.id)
+	}
+	return all
+}
+
+// What is new goes to the policy while that has room, then through the window,
+// and to the policy at once when it was thrown out a moment ago.
+func TestWhereNewcomersGo(t *testing.T) {
+	a := newAdmission(t, 300, 200)
+	for _, e := range entries(5) {
+		if !a.admit(e, nil) {
+			t.Fatalf("%d was refused", e.id)
+		}
+	}
+	if diff := cmp.Diff([][]uint64{{1, 2, 3}, {4, 5}}, [][]uint64{ids(&a.policy.residents), ids(&a.window)}); diff != "" {
+		t.Errorf("policy and window: -want +got\n%s", diff)
+	}
+	a.admit(&entry{id: 6, cost: 100}, nil)
+	if l := a.takeLosers(); len(l) != 1 || l[0].id != 4 {
+		t.Fatalf("losers %v, want 4", l)
+	}
+	again := &entry{id: 4, cost: 100}
+	a.admit(again, nil)
+	if again.place != inPolicy {
+		t.Errorf("what was remembered is at %v", again.place)
+	}
+	if l := a.takeLosers(); len(l) == 0 || slices.Contains(l, again) {
+		t.Errorf("losers %v, want one of the policy", l)
+	}
+}
+
+// What is stored anew under the same key counts as used when its forerunner
+// was.
+func TestReplacementsInheritUse(t *testing.T) {
+	a := newAdmission(t, 300, 300)
+	for _, e := range entries(5) {
+		a.admit(e, nil)
+	}
+	for i, q := range []*fifo{&a.policy.residents, &a.window} {
+		for _, used := range []bool{true, false} {
+			before := len(ids(q))
+			old := q.oldest()
+			old.hit.Store(used)
+			e := &entry{id: old.id, cost: old.cost}
+			if !a.admit(e, old) || e.hit.Load() != used || old.place != nowhere || len(ids(q)) != before {
+				t.Errorf("queue %d, used %t: replacement %v, old at %v, queue %v", i, used, e.hit.Load(), old.place, ids(q))
+			}
+		}
+	}
+	if diff := cmp.Diff([]uint64{1, 2, 3}, ids(&a.policy.residents)); diff != "" {
+		t.Errorf("the hand's order changed: -want +got\n%s", diff)
+	}
+}
+
+// Whatever is done: policy, hand and ristretto hold the same, and nobody is in
+// two places or in none.
+func TestPlacesAddUp(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		p, err := newPolicy(2000)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer p.close()
+		a := &admission{policy: p}
+		a.window.init(500)
+		stored := map[uint64]*entry{}
+		for range rapid.IntRange(1, 100).Draw(rt, "steps") {
+			id := rapid.Uint64Range(1, 30).Draw(rt, "id")
+			old := stored[id]
+			switch rapid.IntRange(0, 5).Draw(rt, "what") {
+			case 0:
+				a.release(old)
+				a.policy.settle()
+				delete(stored, id)
+			case 1, 2:
+				p.touch(id)
+				if old != nil {
+					old.hit.Store(true)
+				}
+			default:
+				e := &entry{id: id, cost: int64(rapid.SampledFrom([]int{1, 90, 400, 700, 2100}).Draw(rt, "cost"))}
+				if a.admit(e, old) {
+					stored[id] = e
+				}
+			}
+			for _, l := range a.takeLosers() {
+				if stored[l.id] != l {
+					rt.Fatalf("%d lost a place that it had not", l.id)
+				}
+				delete(stored, l.id)
+			}
+			checkPlaces(rt, a, stored)
+		}
+	})
+}
+
+func checkPlaces(t interface{ Fatalf(string, ...any) }, a *admission, stored map[uint64]*entry) {
+	n := 0
+	for q, place := range map[*fifo]place{&a.policy.residents: inPolicy, &a.window: inWindow} {
+		sum := int64(0)
+		for e := q.oldest(); e != &q.root; e = e.next {
+			n++
+			sum += e.cost
+			if stored[e.id] != e || e.place != place || a.policy.has(e.id) != (place == inPolicy) {
+				t.Fatalf("%d is at %v and in the queue of %v", e.id, e.place, place)
+			}
+		}
+		if sum != q.bytes || sum > q.size {
+			t.Fatalf("%d bytes of %d, and the queue says %d", sum, q.size, q.bytes)
+		}
+	}
+	c := a.policy.cache
+	if used := c.MaxCost() - c.RemainingCost(); n != len(stored) || used != a.policy.residents.bytes {
+		t.Fatalf("%d places for %d entries; %d bytes, and ristretto says %d", n, len(stored), a.policy.residents.bytes, used)
 	}
 }
 

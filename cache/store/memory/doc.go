@@ -5,12 +5,13 @@
 //   - the index (shards of records, by target URI) is the truth: what is in it
 //     is stored, what is not is not. Every lookup compares the full key.
 //   - the policy (ristretto: TinyLFU admission, sampled LFU eviction) says who
-//     may stay. It is asked, never read.
-//   - the window is a first-in-first-out queue beside the policy, a fifth of
-//     the budget, for what the policy refuses. TinyLFU alone keeps new things
-//     out for as long as old ones are remembered; a cache of news would never
-//     warm up. What was hit in the window is offered to the policy again on
-//     its way out.
+//     may stay. It is asked, never read. A clock hand beside it retires what
+//     was not used for a round: TinyLFU alone keeps new things out for as long
+//     as old ones are remembered, and a cache of news would never warm up.
+//   - the window is a first-in-first-out queue before the policy, a fifth of
+//     the budget. Most objects are asked for once; only what was used in the
+//     window is offered to the policy on its way out. What was lost a moment
+//     ago goes to the policy at once.
 //
 // # Locks
 //
@@ -38,6 +39,7 @@
 // The sum of Object.Cost over the index is Stats.Bytes; it equals what policy
 // and window hold together, and it never exceeds Config.Size, not for a
 // moment: what has to go leaves the index before the newcomer enters it.
-// Beside Size stand the policy's counters (about one per cent of it), its
-// queue (256 KiB) and Objects that readers still hold.
+// Beside Size stand the policy's counters (about one per cent of it), the ids
+// of what was lost lately (0.4 per cent), the policy's queue (256 KiB) and
+// Objects that readers still hold.
 package memory

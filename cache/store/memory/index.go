@@ -14,13 +14,13 @@ type entry struct {
 	obj  *cache.Object
 	id   uint64      // by which the policy knows it
 	cost int64       // obj.Cost()
-	hit  atomic.Bool // used since it entered the window
+	hit  atomic.Bool // used since it entered the window or the hand last passed
 
 	// Store.mu guards the rest.
 
 	rec        *record
 	place      place
-	prev, next *entry // neighbours in the window
+	prev, next *entry // neighbours in the window or under the hand
 	tags       []tagLink
 }
 
