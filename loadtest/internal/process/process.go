@@ -1,0 +1,184 @@
+package process
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Host is the name that the certificate is for; requests name it.
+const Host = "load.test"
+
+// patience is how long the program may take to start, to reload and to end.
+const patience = 20 * time.Second
+
+// Build compiles the program of the module that the working directory is in,
+// and returns the path of the binary in dir.
+func Build(ctx context.Context, dir string) (string, error) {
+	out := filepath.Join(dir, "veneer")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", out, "veneer/cmd/veneer")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("cannot build veneer/cmd/veneer (the working directory has to be in its module): %w\n%s", err, text)
+	}
+	return out, nil
+}
+
+// Process is the running program. Its methods may be called from several
+// goroutines, except that one at a time may reload.
+type Process struct {
+	cmd  *exec.Cmd
+	dir  string
+	log  *journal
+	pool *x509.CertPool
+	http string
+	tls  string
+	done chan struct{} // closed when it has ended
+	err  error         // of Wait; read after done
+}
+
+// Start runs the binary with the settings, its files in dir, and returns when
+// it listens. The caller ends it with Stop.
+func Start(ctx context.Context, binary, dir string, s Settings) (*Process, error) {
+	pool, err := certify(dir, Host)
+	if err != nil {
+		return nil, err
+	}
+	p := &Process{dir: dir, log: newJournal(), pool: pool, done: make(chan struct{})}
+	if err := p.configure(s); err != nil {
+		return nil, err
+	}
+	p.cmd = exec.Command(binary, "serve", "-c", filepath.Join(dir, "veneer.yaml"))
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("cannot start %s: %w", binary, err)
+	}
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.done)
+	}()
+	var addrs []string
+	err = p.await(ctx, "listen", func() (bool, <-chan struct{}) {
+		var more <-chan struct{}
+		addrs, more = p.log.addresses()
+		return len(addrs) >= 3, more
+	})
+	if err != nil {
+		return nil, errors.Join(err, p.Stop())
+	}
+	p.http, p.tls = addrs[1], addrs[2]
+	return p, nil
+}
+
+// configure puts the settings where the program reads them, in one step.
+func (p *Process) configure(s Settings) error {
+	text, err := s.file()
+	if err != nil {
+		return err
+	}
+	next := filepath.Join(p.dir, "veneer.yaml.next")
+	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
+		return fmt.Errorf("cannot write the configuration: %w", err)
+	}
+	if err := os.Rename(next, filepath.Join(p.dir, "veneer.yaml")); err != nil {
+		return fmt.Errorf("cannot write the configuration: %w", err)
+	}
+	return nil
+}
+
+// await waits until ready says yes, and asks again whenever the channel that it
+// returned is closed. The error says that the process has ended, or the
+// patience has.
+func (p *Process) await(ctx context.Context, what string, ready func() (bool, <-chan struct{})) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		ok, more := ready()
+		if ok {
+			return nil
+		}
+		select {
+		case <-more:
+		case <-p.done:
+			return fmt.Errorf("cannot wait for the program to %s: it has ended (%w):\n%s", what, cmp.Or(p.err, errWell), p.log.tail())
+		case <-ctx.Done():
+			return fmt.Errorf("cannot wait for the program to %s any longer: %w:\n%s", what, ctx.Err(), p.log.tail())
+		}
+	}
+}
+
+var errWell = errors.New("exit status 0")
+
+// Address is where it listens: the cleartext listener, or with secure the TLS
+// one.
+func (p *Process) Address(secure bool) string {
+	if secure {
+		return p.tls
+	}
+	return p.http
+}
+
+// Roots are the certificates to trust.
+func (p *Process) Roots() *x509.CertPool { return p.pool }
+
+// Usage returns what it uses now. The error is permanent where there is no
+// /proc.
+func (p *Process) Usage() (Usage, error) { return usage(p.cmd.Process.Pid) }
+
+// Reload gives it other settings and returns when they are in force.
+func (p *Process) Reload(ctx context.Context, s Settings) error {
+	if err := p.configure(s); err != nil {
+		return err
+	}
+	before, _ := p.log.count(wordReloaded)
+	kept, _ := p.log.count(wordKept)
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		return fmt.Errorf("cannot tell the program to reload: %w", err)
+	}
+	refused := false
+	err := p.await(ctx, "reload", func() (bool, <-chan struct{}) {
+		now, more := p.log.count(wordReloaded)
+		k, _ := p.log.count(wordKept)
+		refused = k > kept
+		return now > before || refused, more
+	})
+	if err == nil && refused {
+		err = fmt.Errorf("cannot reload: the program refuses the configuration:\n%s", p.log.tail())
+	}
+	return err
+}
+
+// Alarm returns what is wrong with the process itself, as far as it shows: it
+// has ended, or it has said what no program should. "" is nothing.
+func (p *Process) Alarm() string {
+	select {
+	case <-p.done:
+		return fmt.Sprintf("it has ended (%v): %s", cmp.Or(p.err, errWell), p.log.tail())
+	default:
+	}
+	return strings.TrimSpace(p.log.alarm())
+}
+
+// Stop asks it to end and waits. An error says that it had to be killed, or
+// ended badly. A second call does nothing.
+func (p *Process) Stop() error {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		_ = p.cmd.Process.Kill()
+		<-p.done
+		return fmt.Errorf("the program did not end within %s of SIGTERM:\n%s", patience, p.log.tail())
+	}
+	if p.err != nil {
+		return fmt.Errorf("the program ended badly: %w:\n%s", p.err, p.log.tail())
+	}
+	return nil
+}
