@@ -152,6 +152,8 @@ var applyCases = []struct {
 	{name: "Emit dynamic, refused", config: with(static, func(c *Config) { c.Dynamic = true }), stored: head(), origin: "refused", want: head(fieldVary, "Origin")},
 	{name: "E1 Emit list, allowed", config: partner, stored: head(), origin: "exact",
 		want: head(fieldAllowOrigin, app, fieldAllowCredentials, "true", fieldExposeHeaders, "ETag, X-Request-Id", fieldVary, "Origin")},
+	{name: "Emit enforce, one origin, refused", config: with(static, func(c *Config) { c.Enforce, c.PublicOrigins = true, []string{"https://own.example"} }),
+		stored: head(), origin: "refused", want: head(fieldVary, "Origin")},
 	{name: "Emit list, pattern", config: partner, stored: head(), origin: "pattern",
 		want: head(fieldAllowOrigin, shop, fieldAllowCredentials, "true", fieldExposeHeaders, "ETag, X-Request-Id", fieldVary, "Origin")},
 	{name: "Emit list, refused", config: partner, stored: head("X", "1"), origin: "refused", want: head("X", "1", fieldVary, "Origin")},

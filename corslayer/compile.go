@@ -105,7 +105,7 @@ func (k *compiler) origins() {
 	}
 	if single, ok := set[0].Single(); ok {
 		k.p.onlyOrigin = one(single)
-		k.p.static = !k.c.AllowNull && !k.c.Dynamic
+		k.p.static = !k.c.AllowNull && !k.c.Dynamic && !k.c.Enforce // which refuses by the Origin
 	}
 }
 

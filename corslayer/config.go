@@ -82,7 +82,8 @@ type Config struct {
 	ResourcePolicy string
 
 	// Enforce refuses actual requests of origins that are not let in, but for
-	// PublicOrigins: browsers send Origin with same-origin POSTs too.
+	// PublicOrigins: browsers send Origin with same-origin POSTs too. It
+	// implies Dynamic, since the answer then depends on the Origin.
 	Enforce bool
 	// PublicOrigins are the serialised origins that the route itself is
 	// served under. They are no cross-origin callers.
