@@ -90,7 +90,8 @@ func (x *exchange) learn(res *http.Response, reason cachestatus.Reason) {
 
 // invalidate removes what the response to an unsafe method made invalid: the
 // target URI and same-origin Location and Content-Location, with all their
-// variants and origins.
+// variants and origins. A third party shares the origin with other routes only
+// because they are served here: it has no say about those.
 func (x *exchange) invalidate(res *http.Response) {
 	x.invalidateURI(x.route.Store, x.target)
 	for _, u := range rfc9111.InvalidatedURIs(x.target.URL(), res.Header) {
@@ -101,7 +102,7 @@ func (x *exchange) invalidate(res *http.Response) {
 			continue
 		}
 		route, ok := x.plan.Router.Lookup(t.Host, t.Path)
-		if !ok || route.Store == nil {
+		if !ok || route.Store == nil || x.route.ThirdParty && route != x.route {
 			continue
 		}
 		if t, err = route.Key.Query.Canonical(u.Scheme, u.Host, path, u.RawQuery); err == nil {

@@ -88,6 +88,9 @@ type Route struct {
 	Origins          int   // at most so many capped origins under one target URI
 	IgnoreDirectives bool  // a client's cache directives are not honoured
 	NoCollapse       bool
+	// ThirdParty: the upstream is not the operator's. What its responses name
+	// (RFC 9111 §4.4) invalidates stored responses of this route only.
+	ThirdParty bool
 	// FetchTimeout bounds a fetch that is stored, from request to the end of
 	// the content. Zero: ten minutes.
 	FetchTimeout time.Duration

@@ -118,8 +118,12 @@ type guard struct {
 func newGuard(c Config) *guard {
 	g := &guard{
 		dialer: net.Dialer{Timeout: c.Timeouts.Connect, KeepAlive: 30 * time.Second, Resolver: c.External.Resolver},
-		refuse: RefusedAddress,
 	}
+	interfaces := net.InterfaceAddrs
+	if c.External.interfaces != nil {
+		interfaces = c.External.interfaces
+	}
+	g.refuse = refuser(interfaces)
 	if c.External.refuse != nil {
 		g.refuse = c.External.refuse
 	}
@@ -127,6 +131,27 @@ func newGuard(c Config) *guard {
 		g.refuse = func(netip.Addr) string { return "" }
 	}
 	return g
+}
+
+// refuser adds to RefusedAddress the addresses that this machine has now, public
+// ones too: what listens there may trust whoever comes from the machine itself.
+func refuser(interfaces func() ([]net.Addr, error)) func(netip.Addr) string {
+	return func(a netip.Addr) string {
+		if why := RefusedAddress(a); why != "" {
+			return why
+		}
+		own, err := interfaces()
+		if err != nil {
+			return "" // it is no worse than any other public address
+		}
+		a = embedded(a.WithZone("").Unmap())
+		for _, o := range own {
+			if n, ok := o.(*net.IPNet); ok && n.IP.Equal(a.AsSlice()) {
+				return "an address of this machine"
+			}
+		}
+		return ""
+	}
 }
 
 // dial connects to host:port. That it fails with an *AddressError means that

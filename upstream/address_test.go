@@ -265,3 +265,33 @@ func TestPrivateAddresses(t *testing.T) {
 		})
 	}
 }
+
+// A public address of this machine is not the Internet, in whatever form.
+func TestOwnAddresses(t *testing.T) {
+	for _, c := range []struct{ own, asked, want string }{
+		{"8.8.4.4/24", "8.8.4.4", "an address of this machine"},
+		{"8.8.4.4/24", "::ffff:8.8.4.4", "an address of this machine"},
+		{"8.8.4.4/24", "64:ff9b::808:404", "an address of this machine"},
+		{"8.8.4.4/24", "8.8.4.5", ""}, // a neighbour
+		{"2600::1/64", "2600::1", "an address of this machine"},
+		{"2600::1/64", "2600::2", ""},
+		{"", "8.8.4.4", ""},
+		{"", "127.0.0.1", "a loopback address"},
+	} {
+		interfaces := func() ([]net.Addr, error) {
+			if c.own == "" {
+				return nil, errors.New("no interfaces")
+			}
+			ip, n, err := net.ParseCIDR(c.own)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n.IP = ip
+			return []net.Addr{&net.UnixAddr{Name: "odd"}, n}, nil
+		}
+		guard := newGuard(Config{External: &External{interfaces: interfaces}})
+		if got := guard.refuse(netip.MustParseAddr(c.asked)); got != c.want {
+			t.Errorf("%s at %s: got %q, want %q", c.asked, c.own, got, c.want)
+		}
+	}
+}

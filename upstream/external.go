@@ -18,27 +18,29 @@ import (
 //   - A request has only the fields that forward.ThirdPartyNeeds or Config.Keep
 //     names. The third party learns neither the client's address nor earlier
 //     hops, and Host is the server's own.
-//   - A response cannot act on the proxy's host (forward.ThirdPartyResponse).
-//     As a document it is sandboxed: it would else run as a page of that host.
-//   - A connection is made to public addresses only, see RefusedAddress.
+//   - A response cannot act on the proxy's host, see Clean.
+//   - A connection is made to public addresses only, see RefusedAddress, and to
+//     none of this machine.
 //   - Redirects within the upstream are followed; the others are the client's.
-//     A Location that stays within the upstream is written as a reference on
-//     the client's side, so that a browser that follows it stays with us.
+//     A Location is absolute: a relative one would be one of the proxy's host.
+//     Whoever knows the routes may take it back to our side, see Pool.Inside.
 //   - No protocol is changed: a WebSocket obeys no CORS policy, so that every
 //     page of the web could talk through this proxy.
 type External struct {
 	// Redirects is how many redirects are followed for one request; 0: none.
 	Redirects int
-	// Cookies: Set-Cookie passes. Whether Cookie does is for Config.Keep to
-	// say, which may also have it because a route sets one of its own: that
-	// session is the operator's, and no client's.
+	// Cookies: Set-Cookie is for the client. Whether Cookie passes is for
+	// Config.Keep to say, which may also have it because a route sets one of
+	// its own: that session is the operator's, and no client's.
 	Cookies bool
 	// PrivateAddresses lets in the addresses that are refused otherwise.
 	PrivateAddresses bool
 	// Resolver looks names up; nil is the system's.
 	Resolver *net.Resolver
 
-	refuse func(netip.Addr) string // RefusedAddress if nil; for tests
+	// For tests: what is refused, and what net.InterfaceAddrs says.
+	refuse     func(netip.Addr) string
+	interfaces func() ([]net.Addr, error)
 }
 
 // checkExternal returns what cannot be said of an external upstream.
@@ -63,9 +65,15 @@ func (c Config) checkExternal() error {
 // scripts, and not as a page of the proxy's host (CSP Level 3 §6.4).
 var isolate = []string{"sandbox"}
 
-// clean makes the response of a third party one that can be passed on.
-func (e *External) clean(h http.Header) {
-	forward.ThirdPartyResponse(h, e.Cookies)
+// Clean removes from the fields of a third party's response what would act on
+// the proxy's host (forward.ThirdPartyResponse), and makes a document of it that
+// is sandboxed: it would else run as a page of that host. RoundTrip has done it.
+//
+// Set-Cookie stays even without Cookies: a cache has to see that there was one,
+// since the response may be of the session that it begins (RFC 9111 §7.3). The
+// caller then removes it from what goes to clients.
+func (e *External) Clean(h http.Header) {
+	forward.ThirdPartyResponse(h, true)
 	h["Content-Security-Policy"] = isolate[:1:1]
 }
 

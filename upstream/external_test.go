@@ -69,7 +69,7 @@ func TestExternalRequest(t *testing.T) {
 }
 
 // Interim response, response and trailer section of a third party leave the
-// proxy's host alone.
+// proxy's host alone. That a response sets a cookie is for the cache to see.
 func TestExternalResponse(t *testing.T) {
 	const response = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nSet-Cookie: a=b\r\nStrict-Transport-Security: max-age=1\r\n\r\n" +
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Alt-Svc, X-T\r\nContent-Type: text/html\r\nSet-Cookie: a=b\r\n" +
@@ -82,7 +82,7 @@ func TestExternalResponse(t *testing.T) {
 	}{
 		{
 			"without cookies", false, http.Header{"Link": {"</a>"}},
-			http.Header{"Content-Type": {"text/html"}, "X-Rate": {"1"}, "Content-Security-Policy": {"sandbox"}}, http.Header{"X-T": {"1"}},
+			http.Header{"Content-Type": {"text/html"}, "X-Rate": {"1"}, "Content-Security-Policy": {"sandbox"}, "Set-Cookie": {"a=b"}}, http.Header{"X-T": {"1"}},
 		},
 		{
 			"with cookies", true, http.Header{"Link": {"</a>"}, "Set-Cookie": {"a=b"}},

@@ -60,8 +60,8 @@ func (p *Pool) Close() { p.transport.CloseIdleConnections() }
 // connection that the server had closed.
 //
 // The response has no hop-by-hop and no framing fields; ContentLength is its
-// length. (net/http hides what a Connection field lists beside "close".) Via is as the server sent it. Redirects are followed only as
-// External says. Content
+// length. (net/http hides what a Connection field lists beside "close".) Via is
+// as the server sent it. Redirects are followed only as External says. Content
 // that ends early or breaks its framing fails with an *Error that wraps the
 // cause (io.ErrUnexpectedEOF). A trailer section is complete at io.EOF. After a
 // 101 the Body is an io.ReadWriteCloser. The caller closes the Body.

@@ -3,9 +3,11 @@ package upstream
 import (
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
-	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // follow returns what the redirects lead to that stay within the upstream, at
@@ -15,7 +17,9 @@ import (
 // GET and HEAD are followed, and other methods where the redirect keeps them
 // (307, 308) and the content can be sent again. The cache will take what comes
 // out for the answer to the first URL. So it is stored only as long as that is
-// true beyond doubt, and is not asked for with the validators of another one.
+// true for everybody and beyond doubt, and has no validators: sent to the first
+// URL later they could match what is there by then, since an entity tag is
+// unique to one resource only (RFC 9110 §8.8.3).
 func (p *Pool) follow(req *http.Request, a *attempt, res *http.Response) (*http.Response, error) {
 	first := a
 	var vary []string
@@ -26,7 +30,7 @@ func (p *Pool) follow(req *http.Request, a *attempt, res *http.Response) (*http.
 			break
 		}
 		vary = append(vary, res.Header["Vary"]...)
-		lasting = lasting && permanent(res)
+		lasting = lasting && permanent(res) && !personal(a.request.Header)
 		discard(res)
 		next := *a.request
 		next.URL, next.Header = u, unconditional(a.request.Header)
@@ -39,10 +43,15 @@ func (p *Pool) follow(req *http.Request, a *attempt, res *http.Response) (*http.
 	if len(vary) > 0 {
 		res.Header["Vary"] = append(vary, res.Header["Vary"]...)
 	}
-	if a != first && !lasting {
-		unstorable(res.Header)
+	if a != first {
+		for _, name := range [...]string{"Etag", "Last-Modified", "Content-Location"} {
+			delete(res.Header, name) // of the last URL
+		}
+		if !lasting {
+			unstorable(res.Header)
+		}
 	}
-	p.relocate(a, res)
+	relocate(a, res)
 	return res, nil
 }
 
@@ -65,7 +74,7 @@ func (p *Pool) redirection(req *http.Request, a *attempt, res *http.Response) (*
 		return nil, nil // the content is gone
 	case h["If-Match"] != nil || h["If-Unmodified-Since"] != nil:
 		return nil, nil // the condition is about the first URL
-	case res.Header["Set-Cookie"] != nil:
+	case p.config.External.Cookies && res.Header["Set-Cookie"] != nil:
 		return nil, nil // it would be lost, and what follows may depend on it
 	}
 	lines := res.Header["Location"]
@@ -85,8 +94,8 @@ func (p *Pool) locate(from *url.URL, reference string) (*server, *url.URL) {
 	if strings.ContainsFunc(reference, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '\\' }) {
 		return nil, nil
 	}
-	to, err := from.Parse(reference)
-	if err != nil || to.User != nil || to.Opaque != "" {
+	to, ok := resolve(from, reference)
+	if !ok || to.User != nil || to.Opaque != "" {
 		return nil, nil
 	}
 	path := to.EscapedPath()
@@ -99,12 +108,53 @@ func (p *Pool) locate(from *url.URL, reference string) (*server, *url.URL) {
 			continue
 		}
 		plain, err := url.PathUnescape(rest)
-		if err != nil || climbs(plain) {
+		if err != nil || climbs(rest) {
 			return nil, nil
 		}
-		return s, &url.URL{Path: plain, RawPath: rest, RawQuery: to.RawQuery}
+		return s, &url.URL{Path: plain, RawPath: rest, RawQuery: to.RawQuery, Fragment: to.Fragment, RawFragment: to.RawFragment}
 	}
 	return nil, nil
+}
+
+// resolve returns where a Location leads, seen from the URL of a request, as
+// browsers have it (URL, "basic URL parser"). It reports false when that is in
+// doubt: then browsers may find another host in it than this program does.
+func resolve(from *url.URL, location string) (*url.URL, bool) {
+	to, err := url.Parse(location)
+	if err != nil {
+		return nil, false
+	}
+	if (to.Scheme == "http" || to.Scheme == "https") && to.Host == "" && to.User == nil {
+		// "https:/b" has no authority: seen from an https URL it is relative,
+		// seen from an http one its first segment is the host.
+		rest := location[len(to.Scheme)+1:]
+		if to.Scheme != from.Scheme || strings.HasPrefix(rest, "//") || strings.Contains(rest, `\`) {
+			return nil, false
+		}
+		if to, err = url.Parse(rest); err != nil || to.Scheme != "" || to.Host != "" {
+			return nil, false
+		}
+	}
+	to = from.ResolveReference(to)
+	if (to.Scheme == "http" || to.Scheme == "https") && !plainHost(to.Hostname()) {
+		return nil, false
+	}
+	return to, true
+}
+
+// plainHost reports whether a host is the same to everybody: a browser turns
+// letters outside of ASCII and unusual numbers into other hosts.
+func plainHost(host string) bool {
+	if strings.Trim(host, loopBytes) != "" {
+		return false
+	}
+	last := strings.TrimSuffix(host, ".")
+	last = last[strings.LastIndexByte(last, '.')+1:]
+	if strings.Contains(host, ":") || last != "" && last[0] <= '9' && strings.Trim(last, "0123456789abcdefxABCDEFX") == "" {
+		_, err := netip.ParseAddr(host)
+		return err == nil
+	}
+	return last != ""
 }
 
 // authority returns host and port in a form that can be compared.
@@ -119,15 +169,45 @@ func authority(u *url.URL) string {
 	return strings.ToLower(u.Hostname()) + ":" + port
 }
 
-// climbs reports whether a path has dot segments. Resolution has removed them
-// but for those that were escaped, which a server may still act upon and leave
-// the base path.
+// climbs reports whether an escaped path has dot segments, as the most generous
+// server would see it: one that decodes before it splits, or twice, takes "\"
+// for "/", and what stands behind ";" for a parameter. Resolution has removed
+// the plain ones; these could still lead out of the base path. Package cache
+// has the same rule for what clients send.
 func climbs(path string) bool {
-	if !strings.Contains(path, "..") && !strings.Contains(path, "/.") && !strings.Contains(path, `\.`) {
-		return false
+	const decodings = 4 // more are nobody's mistake
+	for range decodings {
+		for segment := range strings.SplitSeq(path, "/") {
+			if name, _, _ := strings.Cut(segment, ";"); name == "." || name == ".." {
+				return true
+			}
+		}
+		decoded := strings.ReplaceAll(unescape(path), `\`, "/")
+		if decoded == path {
+			return false
+		}
+		path = decoded
 	}
-	return slices.ContainsFunc(strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '\\' }),
-		func(segment string) bool { return segment == "." || segment == ".." })
+	return true
+}
+
+// unescape decodes what is percent-encoded once, and leaves every other "%".
+func unescape(s string) string {
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if i+2 < len(s) && s[i] == '%' {
+			if c, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b = append(b, byte(c))
+				i += 2
+				continue
+			}
+		}
+		b = append(b, s[i])
+	}
+	return string(b)
 }
 
 // permanent reports whether a redirect says that it will be the same for
@@ -138,12 +218,21 @@ func permanent(res *http.Response) bool {
 		return false
 	}
 	for name := range res.Header {
-		if name == "Cache-Control" || name == "Expires" || name == "Pragma" || name == "Age" || targeted(name) {
+		switch name {
+		case "Cache-Control", "Expires", "Pragma", "Age", "Set-Cookie":
+			return false
+		}
+		if targeted(name) {
 			return false
 		}
 	}
 	return true
 }
+
+// personal reports whether a request says who asks. A redirect that answers it
+// may be for that one alone and need not say so: without a directive that
+// shares it, it is not stored (RFC 9111 §3.5).
+func personal(h http.Header) bool { return h["Authorization"] != nil || h["Cookie"] != nil }
 
 // targeted reports whether a field is Cache-Control for some caches only and
 // stands above it there (RFC 9213).
@@ -151,15 +240,18 @@ func targeted(name string) bool {
 	return strings.HasSuffix(name, "-Cache-Control") || name == "Surrogate-Control"
 }
 
-// unstorable forbids to store a response.
+// unstorable forbids to store a response, in a way that nothing overrides: a
+// no-store beside other directives would give way to must-understand (RFC 9111
+// §5.2.2.3), and a cache may be told to take its directives from a field of any
+// name instead. Nothing matches "Vary: *" (§4.1).
 func unstorable(h http.Header) {
 	for name := range h {
 		if targeted(name) {
 			delete(h, name)
 		}
 	}
-	lines := h["Cache-Control"]
-	h["Cache-Control"] = append(lines[:len(lines):len(lines)], "no-store")
+	h["Cache-Control"] = []string{"no-store"}
+	h["Vary"] = []string{"*"}
 }
 
 // unconditional returns a copy of request fields without validators: they are
@@ -176,36 +268,45 @@ func unconditional(h http.Header) http.Header {
 }
 
 // slurp is how much content of a redirect is read so that the connection can be
-// kept; more costs more than a new one.
-const slurp = 2 << 10
+// kept, and slurpTime how long that is waited for; a new connection costs less
+// than more of either.
+const (
+	slurp     = 2 << 10
+	slurpTime = 100 * time.Millisecond
+)
 
 func discard(res *http.Response) {
 	if res.ContentLength > 0 && res.ContentLength <= slurp {
+		timer := time.AfterFunc(slurpTime, func() { res.Body.Close() })
 		_, _ = io.CopyN(io.Discard, res.Body, slurp) // a connection that fails is not kept
+		timer.Stop()
 	}
 	res.Body.Close()
 }
 
-// relocate changes a Location that a client would take for another place than
-// the third party means, or that would lead a browser away from this proxy: one
-// within the upstream becomes a path on our side, without the server's base,
-// and a relative one that leaves the base becomes absolute.
-func (p *Pool) relocate(a *attempt, res *http.Response) {
+// relocate writes a Location in full, as the third party means it: a relative
+// one would lead a browser to a path on the proxy's host, with the cookies of
+// that host. One that is in doubt is removed for the same reason.
+func relocate(a *attempt, res *http.Response) {
 	lines := res.Header["Location"]
-	if len(lines) != 1 {
+	if len(lines) == 0 {
 		return
 	}
-	from := serverURL(a.server, a.request.URL)
-	reference, err := url.Parse(lines[0])
-	if err != nil {
+	if to, ok := resolve(serverURL(a.server, a.request.URL), lines[0]); ok && len(lines) == 1 {
+		res.Header["Location"] = []string{to.String()}
 		return
 	}
-	s, u := p.locate(from, lines[0])
-	switch {
-	case s != nil && !strings.HasPrefix(u.RawPath, "//"): // "//" would begin an authority
-		u.Fragment, u.RawFragment = reference.Fragment, reference.RawFragment
-		res.Header["Location"] = []string{u.String()}
-	case reference.Host == "" && reference.Scheme == "":
-		res.Header["Location"] = []string{from.ResolveReference(reference).String()}
+	delete(res.Header, "Location")
+}
+
+// Inside returns the path, query and fragment under which this proxy asks for
+// an absolute URL, without the server's base path, or false when it is the URL
+// of no server. Whether that path leads here on the client's side is for the
+// caller to know, who has the routes.
+func (p *Pool) Inside(location string) (reference string, ok bool) {
+	s, u := p.locate(new(url.URL), location)
+	if s == nil || strings.HasPrefix(u.RawPath, "//") { // which would begin an authority
+		return "", false
 	}
+	return u.String(), true
 }

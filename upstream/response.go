@@ -27,7 +27,7 @@ func (a *attempt) accept(res *http.Response) error {
 	forward.StripResponse(h)
 	external := a.pool.config.External
 	if external != nil {
-		external.clean(h)
+		external.Clean(h)
 	}
 	if switched {
 		rw, ok := res.Body.(io.ReadWriteCloser)

@@ -30,12 +30,20 @@ var ancestors = sync.OnceValue(func() map[string]struct{} {
 // included (*.co.uk, *.github.io), and, where it stands for any depth, those
 // below a domain that has such a suffix below it (*.amazonaws.com). A domain
 // that the list does not know is no suffix.
+//
+// One label before such a domain is the suffix itself, and nobody's to register
+// (+.amazonaws.com). It is where the list says that every label makes a suffix
+// (*.code.run): those are handed out one by one, and have pages of their own.
 func (p Pattern) PublicSuffix() bool {
 	if p.shape == Exact {
 		return false
 	}
 	domain := strings.TrimSuffix(p.host, ".")
 	if suffix, icann := publicsuffix.PublicSuffix(domain); suffix == domain && (icann || strings.Contains(suffix, ".")) {
+		return true
+	}
+	const label = "-." // no rule names it
+	if suffix, _ := publicsuffix.PublicSuffix(label + domain); suffix == label+domain {
 		return true
 	}
 	_, above := ancestors()[domain]

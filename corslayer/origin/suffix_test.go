@@ -35,7 +35,10 @@ func TestPublicSuffix(t *testing.T) {
 		"https://+.co.uk":                     true,
 		"https://app-*.github.io":             true,
 		"https://+.amazonaws.com":             false, // the suffixes themselves are nobody's to register
-		"https://+.ck":                        false,
+		"https://+.ck":                        true,  // every label there is a suffix: handed out one by one
+		"https://+.code.run":                  true,
+		"https://app-*.oaiusercontent.com":    true,
+		"https://+.windows.net":               false,
 		"https://*.example.com":               false,
 		"https://*.example.co.uk":             false,
 		"https://*.bucket.s3.amazonaws.com":   false, // one customer's

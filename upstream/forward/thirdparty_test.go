@@ -57,11 +57,19 @@ func TestThirdPartyNeeds(t *testing.T) {
 
 func TestThirdPartyResponse(t *testing.T) {
 	const (
-		harmless = "Content-Type: a|Etag: b|Access-Control-Allow-Origin: *|Www-Authenticate: Bearer|X-Rate-Limit: 1|Cache-Control: c|Link: d"
-		acting   = "Strict-Transport-Security: max-age=1|Alt-Svc: h3=\":443\"|Expect-CT: a|Public-Key-Pins: a|Public-Key-Pins-Report-Only: a|" +
+		harmless = "Content-Type: a|Etag: b|Access-Control-Allow-Origin: *|X-Rate-Limit: 1|Cache-Control: c|Link: d|Surrogate-Key: e|CDN-Cache-Control: f|X-Request-Id: g|" +
+			"Cross-Origin-Resource-Policy: same-origin|No-Vary-Search: params|Sec-Other: h|Www-Authenticate: Bearer realm=a|Www-Authenticate: DPoP algs=ES256"
+		acting = "Strict-Transport-Security: max-age=1|Alt-Svc: h3=\":443\"|Expect-CT: a|Public-Key-Pins: a|Public-Key-Pins-Report-Only: a|" +
 			"Clear-Site-Data: \"*\"|Service-Worker-Allowed: /|Origin-Agent-Cluster: ?1|Use-As-Dictionary: a|Secure-Session-Registration: a|" +
 			"Sec-Session-Registration: a|Set-Login: a|Accept-CH: a|Critical-CH: a|NEL: {}|Report-To: {}|Reporting-Endpoints: a|" +
-			"Content-Security-Policy-Report-Only: a|Speculation-Rules: a|P3P: a"
+			"Content-Security-Policy-Report-Only: a|Speculation-Rules: a|P3P: a|" +
+			"X-Accel-Redirect: /a|X-Accel-Expires: 1|X-Accel-Buffering: no|X-Sendfile: /a|X-Sendfile2: /a 0-|X-LIGHTTPD-Send-File: /a|X-Lighttpd-Send-Tempfile: /a|" +
+			"X-Reproxy-URL: a|X-LiteSpeed-Location: /a|X-AppEngine-BlobKey: a|Gitlab-Workhorse-Send-Data: a|X-Archive-Files: zip|X-Envoy-Immediate-Health-Check-Fail: a|" +
+			"Shared-Storage-Write: clear|Observe-Browsing-Topics: ?1|Attribution-Reporting-Register-Source: {}|Attribution-Reporting-Register-Trigger: {}|" +
+			"Activate-Storage-Access: load|Secure-Session-Challenge: a|Sec-Session-Challenge: a|Sec-Session-Id: a|Ad-Auction-Signals: a|X-Allow-FLEDGE: true|" +
+			"Supports-Loading-Mode: a|Idp-SignIn-Status: a|Onion-Location: a|Refresh: 0; url=/account/delete|X-Permitted-Cross-Domain-Policies: all|" +
+			"Veneer-Key: a|Veneer-Cache-Control: max-age=1|Timing-Allow-Origin: *|Surrogate-Control: content=\"ESI/1.0\"|Surrogate-Capability: a|" +
+			"WWW-Authenticate: Basic realm=a|WWW-Authenticate: BASIC|WWW-Authenticate: Bearer a, Digest nonce=b|WWW-Authenticate: Negotiate|WWW-Authenticate: NTLM a"
 		cookies  = "Set-Cookie: a=Domain=b; Path=/; domain =example.com; Secure;DOMAIN|Set-Cookie: c=d|Set-Cookie2: e"
 		hostOnly = "Set-Cookie: a=Domain=b; Path=/; Secure|Set-Cookie: c=d|Set-Cookie2: e"
 	)

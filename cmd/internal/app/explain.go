@@ -75,7 +75,7 @@ var _ cache.Passage = (*trip)(nil)
 // they say about the client.
 func (t *trip) Outgoing(r *http.Request) {
 	forward.StripRequest(r.Header, t.keep)
-	if t.pool.from.upstream.External != nil {
+	if t.external != nil {
 		forward.ThirdPartyRequest(r.Header, t.keep)
 		return
 	}
@@ -85,8 +85,8 @@ func (t *trip) Outgoing(r *http.Request) {
 // Incoming implements cache.Passage.
 func (t *trip) Incoming(h http.Header) {
 	forward.StripResponse(h)
-	if e := external(t.pool.from.upstream.External); e != nil {
-		forward.ThirdPartyResponse(h, e.Cookies)
+	if t.external != nil {
+		t.external.Clean(h)
 	}
 }
 

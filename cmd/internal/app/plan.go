@@ -63,6 +63,7 @@ func (a *App) compile(cfg *config.Config) (_ *plan, err error) {
 func (a *App) compileTable(p *plan, trust forward.Trust) (*route.Table[*cache.Route], error) {
 	maxObject := p.cfg.Store.MemorySize / 8 // the store's own limit
 	entries := make([]route.Entry[*cache.Route], 0, len(p.cfg.Routes))
+	trips := make([]*trip, 0, len(p.cfg.Routes))
 	for i := range p.cfg.Routes {
 		rt := &p.cfg.Routes[i]
 		up := p.pools[rt.Upstream]
@@ -72,7 +73,12 @@ func (a *App) compileTable(p *plan, trust forward.Trust) (*route.Table[*cache.Ro
 		l := a.layerOf(p.cfg, rt)
 		p.layers[rt.Name] = l
 		p.names = append(p.names, rt.Name)
-		r := compileRoute(rt, l, newTrip(up, rt, trust), a.store, maxObject)
+		way := newTrip(up, rt, trust)
+		trips = append(trips, way)
+		r := compileRoute(rt, l, way, a.store, maxObject)
+		if e := up.from.upstream.External; e != nil {
+			thirdParty(r, e)
+		}
 		if rt.Rate != nil {
 			p.limits[rt.Name] = a.limitOf(rt)
 			r.Limit = p.limits[rt.Name].of(trust)
@@ -80,6 +86,9 @@ func (a *App) compileTable(p *plan, trust forward.Trust) (*route.Table[*cache.Ro
 		entries = append(entries, route.Entry[*cache.Route]{Host: rt.Host, Path: rt.Path, Value: r})
 	}
 	table, conflicts := route.New(entries)
+	for _, way := range trips {
+		way.routes = table
+	}
 	errs := make([]error, len(conflicts))
 	for i, c := range conflicts {
 		errs[i] = fmt.Errorf("routes[%d].match: %w", c.Second, c)
@@ -167,14 +176,59 @@ func (p *plan) closeExcept(kept *plan) {
 func (p *plan) close() { p.closeExcept(nil) }
 
 // leaks reports whether a response that is stored under old could reach a
-// client with another authority's CORS fields under next: the stored responses
-// of pass mode have the application's fields in them, and the only other mode
-// that can build the same keys is off, with key.origin: exact.
+// client under next as it must not.
+//
+// With another authority's CORS fields: the stored responses of pass mode have
+// the application's fields in them, and the only other mode that can build the
+// same keys is off, with key.origin: exact.
+//
+// Or through an external upstream without having been made harmless for it: see
+// becameExternal.
 func leaks(old, next *config.Config) bool {
+	if becameExternal(old, next) {
+		return true
+	}
 	passed := slices.ContainsFunc(old.Routes, func(rt config.Route) bool { return rt.CORS.Mode == corslayer.ModePass })
 	return passed && slices.ContainsFunc(next.Routes, func(rt config.Route) bool {
 		return rt.CORS.Mode != corslayer.ModePass && rt.Cache.Key.Origin == key.OriginExact
 	})
+}
+
+// becameExternal reports whether a route of next to an external upstream could
+// answer with what is stored under old for another one, or for other forwarded
+// fields: that may set cookies and HSTS for our host, or be somebody's own,
+// because the field that selected it was not in the key. Keys do not tell
+// routes apart, so a route that is gone may have stored for any that is left.
+func becameExternal(old, next *config.Config) bool {
+	was := make(map[string]string)
+	for i := range old.Routes {
+		was[old.Routes[i].Name] = externally(old, &old.Routes[i])
+	}
+	some := false
+	for i := range next.Routes {
+		rt := &next.Routes[i]
+		is := externally(next, rt)
+		before, there := was[rt.Name]
+		delete(was, rt.Name)
+		if is == "" {
+			continue
+		}
+		some = true
+		if !there || before != is {
+			return true
+		}
+	}
+	return some && len(was) > 0
+}
+
+// externally says to which external upstream a route leads and what it forwards
+// there, "" when it leads to one of our own.
+func externally(c *config.Config, rt *config.Route) string {
+	u := c.Upstream(rt.Upstream)
+	if u == nil || u.External == nil {
+		return ""
+	}
+	return fmt.Sprintf("%q %q", u.Name, u.External.Forward)
 }
 
 // Check compiles cfg as Build does, and binds and keeps nothing. cfg must have

@@ -41,7 +41,7 @@ func (a *App) Reload(cfg *config.Config) error {
 	a.adopt(p)
 	if leaks(old, cfg) {
 		if _, err := a.store.Clear(context.Background()); err != nil {
-			a.log.Error("cannot empty the store after CORS modes changed", "error", err)
+			a.log.Error("cannot empty the store after CORS modes or external upstreams changed", "error", err)
 		}
 	}
 	return nil

@@ -74,6 +74,11 @@ type Upstream struct {
 	ResponseTimeout time.Duration // from the request's end to the response's head
 	Host            string        // the Host field to send; "": the client's own
 	External        *External     // a third party's; nil: our own
+
+	// OpenToAnyOrigin (dangerously_open_to_any_origin): a route may let in the
+	// pages of everybody although the server is a third party's, or although
+	// the route lends them the operator's credentials.
+	OpenToAnyOrigin bool
 }
 
 // Balance is how a server of an upstream is picked.

@@ -22,21 +22,21 @@ import (
 //
 // The last is refused by Check because the two together are an open CORS proxy:
 // a server that is not ours, for pages that are not ours. An upstream of one's
-// own may be open to everybody, since it then is a public API of its owner's.
+// own may be open to everybody, since it then is a public API of its owner's,
+// but not with credentials that the operator adds: they are lent to everybody
+// then, and the server is more likely a third party's that nobody called one.
 type External struct {
 	// Forward are the request fields, canonical, that are sent beyond those
-	// that any server needs (forward.ThirdPartyNeeds). But for Authorization and
-	// Cookie, for which RFC 9111 has rules, each of them is in the key of every
-	// route to the upstream: Check puts it there.
+	// that any server needs (forward.ThirdPartyNeeds). But for Authorization,
+	// for which RFC 9111 has a rule (§3.5), each of them is in the key of every
+	// route to the upstream: Check puts it there. Cookie as well: the RFC leaves
+	// it to Vary, which a third party forgets as easily as any.
 	Forward []string
 	// Redirects is how many redirects within the upstream are followed; 0: none.
 	Redirects int
 	// PrivateAddresses (dangerously_private_addresses): the name may resolve to
 	// loopback, private, link-local and metadata addresses.
 	PrivateAddresses bool
-	// OpenToAnyOrigin (dangerously_open_to_any_origin): a route may let in the
-	// pages of everybody.
-	OpenToAnyOrigin bool
 }
 
 // maxRedirects is how many redirects a browser follows (Fetch, "HTTP-redirect
@@ -49,11 +49,11 @@ func (r *reader) external(s *section, u *Upstream) {
 	var external bool
 	s.boolean("external", &external)
 	given := map[string]bool{
-		"forward":                        s.texts("forward", &e.Forward),
-		"redirects":                      s.count("redirects", &e.Redirects, 0, maxRedirects),
-		"dangerously_private_addresses":  s.boolean("dangerously_private_addresses", &e.PrivateAddresses) && e.PrivateAddresses,
-		"dangerously_open_to_any_origin": s.boolean("dangerously_open_to_any_origin", &e.OpenToAnyOrigin) && e.OpenToAnyOrigin,
+		"forward":                       s.texts("forward", &e.Forward),
+		"redirects":                     s.count("redirects", &e.Redirects, 0, maxRedirects),
+		"dangerously_private_addresses": s.boolean("dangerously_private_addresses", &e.PrivateAddresses) && e.PrivateAddresses,
 	}
+	s.boolean("dangerously_open_to_any_origin", &u.OpenToAnyOrigin)
 	if external {
 		u.External = e
 		return
@@ -72,15 +72,39 @@ var forwardOwned = owned(map[string]rule{
 	"Access-Control-Request-Method":  ruleOrigin,
 	"Access-Control-Request-Headers": ruleOrigin,
 	"Via":                            ruleThirdParty,
-	"Forwarded":                      ruleThirdParty,
-	"X-Forwarded-For":                ruleThirdParty,
-	"X-Forwarded-Host":               ruleThirdParty,
-	"X-Forwarded-Proto":              ruleThirdParty,
 })
 
 var ruleThirdParty = rule{
 	"says who the client is or which way the request came, and is not sent to a third party",
 	"leave it out",
+}
+
+// tellsAddress reports whether a request field is one of the dozens in which
+// CDNs, proxies and load balancers hand on the address of the client, in any of
+// the spellings that programs take for the same name.
+func tellsAddress(name string) bool {
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	if strings.Contains(name, "forwarded") || strings.HasSuffix(name, "clientip") {
+		return true
+	}
+	last := name[strings.LastIndexByte(name, '-')+1:]
+	return slices.Contains([]string{"ip", "ipv4", "ipv6", "addr", "address"}, last)
+}
+
+// checkForward checks what is sent to a third party by name.
+func (e *External) checkForward(r *report, field string) {
+	warned := false
+	for i, name := range e.Forward {
+		at := r.element(field, i)
+		if tellsAddress(name) {
+			r.problem(at, quote(name), ruleThirdParty.why, ruleThirdParty.fix)
+		}
+		if strings.EqualFold(name, "Cookie") && !warned {
+			warned = true
+			r.warn(at, quote(name), "sends the third party every cookie that browsers hold for this host, sessions of other routes too, and makes an entry for every client", "leave it out; a key belongs in Authorization or a field of its own")
+		}
+	}
+	e.Forward = fieldNames(r, field, e.Forward, forwardOwned)
 }
 
 // checkExternal checks an upstream by itself.
@@ -106,7 +130,7 @@ func (u *Upstream) checkExternal(r *report, field string) {
 			r.warn(at, quote(s.Redacted()), "is asked unencrypted across the Internet", "https")
 		}
 	}
-	e.Forward = fieldNames(r, field+".forward", e.Forward, forwardOwned)
+	e.checkForward(r, field+".forward")
 }
 
 // privateHost says why a host cannot be a third party's, as far as that can be
@@ -131,10 +155,15 @@ func (rt *Route) checkExternalRoute(r *report, field string, u *Upstream, p *COR
 	switch {
 	case u == nil || rt.CORS.Policy != "" && p == nil:
 	case u.External == nil:
-		rt.warnLent(r, field+".cors", u, p)
+		if !u.OpenToAnyOrigin {
+			rt.refuseLent(r, field+".cors", u, p)
+		}
 	default:
-		if !u.External.OpenToAnyOrigin {
+		if !u.OpenToAnyOrigin {
 			rt.refuseOpen(r, field+".cors", u, p)
+		}
+		if slices.Contains(rt.Cache.Targets, "Surrogate-Control") {
+			r.warn(field+".cache.surrogate_control", "", "has no effect: this cache is no surrogate of a third party's, and its Surrogate-Control is removed", "leave it out")
 		}
 		rt.keyForwarded(r, field+".cache.key", u.External)
 	}
@@ -196,17 +225,40 @@ func (rt *Route) operatorFields() []string {
 	return out
 }
 
-// warnLent warns of an API on the Internet that all the web may use with the
-// operator's own Authorization: it is more likely a third party's than a public
-// API of the operator's.
-func (rt *Route) warnLent(r *report, field string, u *Upstream, p *CORSPolicy) {
-	if p == nil || p.Config.Mode != corslayer.ModeOwn || !slices.Contains(p.Config.Origins, "*") || !slices.Contains(rt.operatorFields(), "Authorization") {
+// credentials are the operatorFields that let somebody in, as far as names
+// tell: all but those that say how the request came.
+func (rt *Route) credentials() []string {
+	return slices.DeleteFunc(rt.operatorFields(), func(name string) bool { return strings.HasPrefix(name, "X-Forwarded-") })
+}
+
+// refuseLent refuses a server on the Internet that all the web may use with the
+// operator's own credentials, though nobody has called it a third party's. A
+// public API without them needs nothing of all this. By plain http it is hardly
+// somebody else's, and in pass mode the server decides: then it is a warning.
+func (rt *Route) refuseLent(r *report, field string, u *Upstream, p *CORSPolicy) {
+	lent := rt.credentials()
+	i := slices.IndexFunc(u.Servers, func(s *url.URL) bool { return s != nil && onInternet(s.Hostname()) })
+	if len(lent) == 0 || i < 0 {
 		return
 	}
-	i := slices.IndexFunc(u.Servers, func(s *url.URL) bool { return s != nil && s.Scheme == "https" && onInternet(s.Hostname()) })
-	if i >= 0 {
-		r.warn(field, quote(p.Name), fmt.Sprintf("every page of the web can use %s with the Authorization that headers.request.set adds", u.Servers[i].Host), "a policy that lists your own origins; external: true on the upstream if the server is a third party's")
+	const fix = "a policy that lists your own origins; external: true on the upstream if the server is a third party's; dangerously_open_to_any_origin: true on it if all the web is meant"
+	with := fmt.Sprintf("can use %s with the %s that headers.request.set adds", u.Servers[i].Host, strings.Join(lent, " and "))
+	if rt.CORS.Mode == corslayer.ModePass {
+		r.warn(field, quote(rt.CORS.word()), "with pass the server decides whose pages "+with, fix)
+		return
 	}
+	if p == nil || rt.CORS.Mode != corslayer.ModeOwn {
+		return
+	}
+	who := strangers(&p.Config)
+	if who == "" {
+		return
+	}
+	tell := r.problem
+	if !slices.ContainsFunc(u.Servers, func(s *url.URL) bool { return s != nil && s.Scheme == "https" && onInternet(s.Hostname()) }) {
+		tell = r.warn
+	}
+	tell(field, quote(p.Name), fmt.Sprintf("the policy lets in %s, and those pages %s", who, with), fix)
 }
 
 // local are the ends of names that mean nothing on the Internet.
@@ -238,7 +290,7 @@ func (rt *Route) keyForwarded(r *report, field string, e *External) {
 	for _, name := range e.Forward {
 		own := slices.Contains(rt.Headers.Request.Remove, name) ||
 			slices.ContainsFunc(rt.Headers.Request.Set, func(s FieldSet) bool { return s.Name == name })
-		if name == "Authorization" || name == "Cookie" || own || forward.ThirdPartyNeeds(name) || slices.Contains(k.Headers, name) {
+		if name == "Authorization" || own || forward.ThirdPartyNeeds(name) || slices.Contains(k.Headers, name) {
 			continue
 		}
 		k.Headers = append(k.Headers, name)

@@ -38,7 +38,7 @@ func TestExternal(t *testing.T) {
 		want := is{
 			map[string]*External{
 				"weather": {Forward: []string{"Authorization", "X-Api-Key"}, Redirects: 1},
-				"open":    {Redirects: 3, PrivateAddresses: true, OpenToAnyOrigin: true},
+				"open":    {Redirects: 3, PrivateAddresses: true},
 				"api":     nil,
 			},
 			map[string][]string{
@@ -56,6 +56,7 @@ func TestExternal(t *testing.T) {
 
 // What may be meant is a warning, and what is ordinary is none.
 func TestExternalWarnings(t *testing.T) {
+	const lentFix = "fix: a policy that lists your own origins; external: true on the upstream if the server is a third party's; dangerously_open_to_any_origin: true on it if all the web is meant"
 	const open, closed = `cors: { p: { origins: ["*"] } }`, `cors: { p: { origins: ["https://app.example.com"], headers: [content-type, x-api-key, authorization] } }`
 	set := func(upstream string) string {
 		return "\nupstreams: { app: { " + upstream + " } }\nroutes: [{ upstream: app, cors: p, headers: { request: { set: { Authorization: Bearer secret } } } }]"
@@ -63,10 +64,26 @@ func TestExternalWarnings(t *testing.T) {
 	for _, c := range []struct{ name, src, want string }{
 		{
 			"lent to all the web", open + set(`servers: "https://api.weather.example"`),
-			"x:3:33: warning: routes[0].cors: got \"p\": every page of the web can use api.weather.example with the Authorization that headers.request.set adds; " +
-				"fix: a policy that lists your own origins; external: true on the upstream if the server is a third party's",
+			`x:3:33: routes[0].cors: got "p": the policy lets in every origin, and those pages can use api.weather.example with the Authorization that headers.request.set adds; ` + lentFix,
 		},
-		{"lent, by http", open + set(`servers: "http://api.weather.example"`), ""},
+		{
+			"lent, whatever it is called", open + strings.Replace(set(`servers: "https://api.weather.example"`), "Authorization:", "X-Tenant: a, X-Api-Key: b, X-Forwarded-Prefix: /a, Accept:", 1),
+			`x:3:33: routes[0].cors: got "p": the policy lets in every origin, and those pages can use api.weather.example with the X-Tenant and X-Api-Key that headers.request.set adds; ` + lentFix,
+		},
+		{
+			"lent to where anybody can have a page", strings.Replace(open, "*", "https://*.github.io", 1) + set(`servers: ["http://app", "https://api.weather.example"]`),
+			`x:3:33: routes[0].cors: got "p": the policy lets in https://*.github.io, where anybody can have a page, and those pages can use api.weather.example with the Authorization that headers.request.set adds; ` + lentFix,
+		},
+		{
+			"lent, by http", open + set(`servers: "http://api.weather.example"`),
+			`x:3:33: warning: routes[0].cors: got "p": the policy lets in every origin, and those pages can use api.weather.example with the Authorization that headers.request.set adds; ` + lentFix,
+		},
+		{
+			"lent, and the server decides", "#" + strings.Replace(set(`servers: "https://api.weather.example"`), "cors: p", "cors: pass", 1),
+			`x:3:33: warning: routes[0].cors: got "pass": with pass the server decides whose pages can use api.weather.example with the Authorization that headers.request.set adds; ` + lentFix,
+		},
+		{"lent, and meant", open + set(`servers: "https://api.weather.example", dangerously_open_to_any_origin: true`), ""},
+		{"nothing lent", open + strings.Replace(set(`servers: "https://api.weather.example"`), "Authorization:", "X-Forwarded-Prefix: /a, Accept:", 1), ""},
 		{"lent, inside", open + set(`servers: ["https://10.0.0.1", "https://app", "https://app.internal", "https://app.prod.svc"]`), ""},
 		{"lent to a list", `cors: { p: { origins: ["https://app.example.com"] } }` + set(`servers: "https://api.weather.example"`), ""},
 		{
@@ -80,6 +97,17 @@ func TestExternalWarnings(t *testing.T) {
 		{"allowed and sent", closed + set(`servers: "https://api.weather.example", external: true, forward: X-API-Key`), ""},
 		{"allowed on other routes", closed + "\nupstreams: { app: { servers: \"https://api.weather.example\", external: true }, own: { servers: \"http://127.0.0.1\" } }\n" +
 			"routes: [{ upstream: app, cors: p }, { match: { path: /own/ }, upstream: own, cors: p }]", ""},
+		{
+			"all cookies", `cors: { p: { origins: ["https://app.example.com"] } }` + "\nupstreams: { app: { servers: \"https://api.weather.example\", external: true, forward: [X-Api-Key, Cookie] } }\n" +
+				"routes: [{ upstream: app, cors: p }]",
+			`x:2:98: warning: upstreams.app.forward[1]: got "Cookie": sends the third party every cookie that browsers hold for this host, sessions of other routes too, and makes an entry for every client; ` +
+				"fix: leave it out; a key belongs in Authorization or a field of its own",
+		},
+		{
+			"no surrogate", `cors: { p: { origins: ["https://app.example.com"] } }` + "\nupstreams: { app: { servers: \"https://api.weather.example\", external: true } }\n" +
+				"routes: [{ upstream: app, cors: p, cache: { surrogate_control: true } }]",
+			"x:3:64: warning: routes[0].cache.surrogate_control: got \"true\": has no effect: this cache is no surrogate of a third party's, and its Surrogate-Control is removed; fix: leave it out",
+		},
 		{
 			"in the key and not sent", `cors: { p: { origins: ["https://app.example.com"] } }` + "\nupstreams: { app: { servers: \"https://api.weather.example\", external: true } }\n" +
 				"routes: [{ upstream: app, cors: p, cache: { key: { headers: [X-Tenant, Accept], cookies: [lang] } } }]",
@@ -110,7 +138,9 @@ func TestExternalServerExpandsOnce(t *testing.T) {
 
 // TestNoOpenProxy: whatever policy, mode and credentials a route has, it is
 // accepted before a third party's API without a dangerously_ key only if the
-// policy answers no stranger.
+// policy answers no stranger. So it is before a server on the Internet that is
+// not called a third party's, where the route lends it the operator's
+// credentials; in pass mode that server decides.
 func TestNoOpenProxy(t *testing.T) {
 	server := &url.URL{Scheme: "https", Host: "api.weather.example"}
 	strangersOrigins := []string{
@@ -119,12 +149,17 @@ func TestNoOpenProxy(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := Default()
 		u := NewUpstream("weather")
-		u.Servers, u.External = []*url.URL{server}, &External{Redirects: 3}
+		u.Servers = []*url.URL{server}
+		lent, called := rapid.Bool().Draw(t, "lent"), rapid.Bool().Draw(t, "external")
+		if called || !lent {
+			u.External = &External{Redirects: 3}
+		}
 		c.Upstreams = []Upstream{u}
 		rt := NewRoute("", "/", "weather")
 		rt.CORS = rapid.SampledFrom([]RouteCORS{{Mode: corslayer.ModePass}, {Mode: corslayer.ModeOff}, {Mode: corslayer.ModeOwn, Policy: "p"}}).Draw(t, "cors")
-		if rapid.Bool().Draw(t, "lent") {
-			rt.Headers.Request.Set = []FieldSet{{Name: "Authorization", Value: "Bearer secret"}}
+		if lent {
+			name := rapid.SampledFrom([]string{"Authorization", "X-Api-Key", "Cookie", "Apikey"}).Draw(t, "name")
+			rt.Headers.Request.Set = []FieldSet{{Name: name, Value: "Bearer secret"}}
 		}
 		c.Routes = []Route{rt}
 		p := corslayer.Config{
@@ -145,6 +180,9 @@ func TestNoOpenProxy(t *testing.T) {
 		}
 		compiled := c.NewPolicy(&c.Routes[0])
 		if compiled.Mode() == corslayer.ModePass {
+			if u.External == nil {
+				return
+			}
 			t.Fatalf("pass mode was accepted: %+v", p)
 		}
 		for _, o := range strangersOrigins {
