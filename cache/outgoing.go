@@ -91,5 +91,16 @@ func via(res *http.Response) string {
 func receive(route *Route, res *http.Response, o Origin, safe bool) cachestatus.Reason {
 	route.CORS.Strip(res.Header, safe)
 	res.Header["Via"] = append(res.Header["Via"], via(res))
-	return route.CORS.Observe(res.Header, o)
+	reason := route.CORS.Observe(res.Header, o)
+	if u, ok := res.Body.(unstorable); ok && reason == cachestatus.None {
+		if reason, ok = cachestatus.ParseReason(u.NotStored()); !ok {
+			reason = cachestatus.Internal // BUG: a token that is none
+		}
+	}
+	return reason
 }
+
+// unstorable is what the Body of a RoundTripper's response may be: the response
+// must not be stored whatever its fields say, for the reason that the token
+// names.
+type unstorable interface{ NotStored() string }

@@ -61,3 +61,38 @@ func TestThirdPartyInvalidates(t *testing.T) {
 		})
 	}
 }
+
+// once is an upstream whose answers hold for one request only.
+type once struct{ http.RoundTripper }
+
+func (u once) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := u.RoundTripper.RoundTrip(r)
+	if err == nil {
+		res.Body = forOne{res.Body}
+	}
+	return res, err
+}
+
+type forOne struct{ io.ReadCloser }
+
+func (forOne) NotStored() string { return "redirect-followed" }
+
+// A response that its RoundTripper says must not be stored is not, whatever its
+// fields say, and Cache-Status has the reason.
+func TestUpstreamForbidsToStore(t *testing.T) {
+	run(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=60")
+		io.WriteString(w, "page")
+	}, func(x *tier) {
+		for range 2 {
+			a := x.get("/page")
+			wantBody(t, a, "page")
+			if got := a.Header.Get("Cache-Status"); strings.Contains(got, "hit;") || strings.Contains(got, "stored") {
+				t.Errorf("Cache-Status: %s", got)
+			}
+		}
+		if a := x.get("/first"); !strings.Contains(a.Header.Get("Cache-Status"), "detail=redirect-followed") {
+			t.Errorf("Cache-Status: %s", a.Header.Get("Cache-Status"))
+		}
+	}, func(r *cache.Route) { r.Upstream = once{r.Upstream} })
+}

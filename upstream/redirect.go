@@ -48,7 +48,7 @@ func (p *Pool) follow(req *http.Request, a *attempt, res *http.Response) (*http.
 			delete(res.Header, name) // of the last URL
 		}
 		if !lasting {
-			unstorable(res.Header)
+			unstorable(res)
 		}
 	}
 	relocate(a, res)
@@ -240,19 +240,24 @@ func targeted(name string) bool {
 	return strings.HasSuffix(name, "-Cache-Control") || name == "Surrogate-Control"
 }
 
-// unstorable forbids to store a response, in a way that nothing overrides: a
-// no-store beside other directives would give way to must-understand (RFC 9111
-// §5.2.2.3), and a cache may be told to take its directives from a field of any
-// name instead. Nothing matches "Vary: *" (§4.1).
-func unstorable(h http.Header) {
-	for name := range h {
+// unstorable forbids to store a response: to caches behind us by its fields, of
+// which no other directive is left that could stand above no-store (RFC 9111
+// §5.2.2.3), and to ours by its Body, which no configured field overrides.
+func unstorable(res *http.Response) {
+	for name := range res.Header {
 		if targeted(name) {
-			delete(h, name)
+			delete(res.Header, name)
 		}
 	}
-	h["Cache-Control"] = []string{"no-store"}
-	h["Vary"] = []string{"*"}
+	res.Header["Cache-Control"] = []string{"no-store"}
+	res.Body = unstored{res.Body}
 }
+
+// unstored is the content of a response that holds for this request only.
+type unstored struct{ io.ReadCloser }
+
+// NotStored names the reason, one of the tokens of package cachestatus.
+func (unstored) NotStored() string { return "redirect-followed" }
 
 // unconditional returns a copy of request fields without validators: they are
 // of what the first URL brought. A range that depends on one goes with it.

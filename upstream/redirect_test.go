@@ -83,6 +83,9 @@ func exchange(t *testing.T, p *Pool, s *redirecting, r *http.Request) (arrived, 
 		t.Fatal(err)
 	}
 	location := strings.ReplaceAll(res.Header.Get("Location"), s.url, "{}")
+	if u, ok := res.Body.(interface{ NotStored() string }); ok {
+		res.Header["Not-Stored"] = []string{u.NotStored()}
+	}
 	return arrived{res.StatusCode, string(b), location, s.seen()}, res.Header
 }
 
@@ -267,7 +270,7 @@ func TestNoRedirectsByDefault(t *testing.T) {
 func TestRedirectStorability(t *testing.T) {
 	const final = "200 Cache-Control: public, max-age=60 | CDN-Cache-Control: max-age=600 | Surrogate-Control: max-age=6 | Vary: Accept"
 	free := http.Header{"Cache-Control": {"public, max-age=60"}, "Cdn-Cache-Control": {"max-age=600"}, "Vary": {"Accept"}}
-	bound := http.Header{"Cache-Control": {"no-store"}, "Vary": {"*"}}
+	bound := http.Header{"Cache-Control": {"no-store"}, "Vary": {"Accept"}, "Not-Stored": {"redirect-followed"}}
 	varied := func(h http.Header) http.Header {
 		h = h.Clone()
 		h["Vary"] = []string{"Accept-Language", "Accept"}
@@ -289,7 +292,7 @@ func TestRedirectStorability(t *testing.T) {
 		"301 Location: /z | Cache-Control: private, max-age=60": bound,
 		"301 Location: /z | CDN-Cache-Control: no-store":        bound,
 		"301 Location: /z | Vary: Accept-Language":              varied(free),
-		"302 Location: /z | Vary: Accept-Language":              bound,
+		"302 Location: /z | Vary: Accept-Language":              varied(bound),
 		"301 Location: /z | Set-Cookie: a=b":                    bound,
 	} {
 		t.Run(redirect, func(t *testing.T) {
@@ -298,10 +301,10 @@ func TestRedirectStorability(t *testing.T) {
 				want["Vary"] = []string{"a", "Accept"}
 			}
 			s := serveRedirects(t, map[string]string{"/a": redirect, "/m": "302 Location: /z", "/u": "302 Location: /y", "/z": final,
-				"/y": "200 Cache-Control: max-age=60, must-understand | Edge-Cache-Control: max-age=60"})
+				"/y": "200 Vary: Accept | Cache-Control: max-age=60, must-understand | Edge-Cache-Control: max-age=60"})
 			_, h := exchange(t, newExternal(t, nil, s.url), s, newRequest(t, "GET", "/a", nil))
 			got := http.Header{}
-			for _, name := range []string{"Cache-Control", "Cdn-Cache-Control", "Edge-Cache-Control", "Surrogate-Control", "Vary"} {
+			for _, name := range []string{"Cache-Control", "Cdn-Cache-Control", "Edge-Cache-Control", "Surrogate-Control", "Vary", "Not-Stored"} {
 				if h[name] != nil {
 					got[name] = h[name]
 				}

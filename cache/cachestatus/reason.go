@@ -75,6 +75,7 @@ const (
 	Overload
 	UpstreamRefusedAddress
 	RateLimited
+	RedirectFollowed
 
 	reasonCount // keep last
 )
@@ -146,6 +147,7 @@ var entries = [reasonCount]entry{
 
 	UpstreamRefusedAddress: {"upstream-refused-address", "policy", "the upstream's name stands for an address that an external upstream may not have"},
 	RateLimited:            {"rate-limited", "RFC 6585 §4", "the client sends more requests than the route allows it"},
+	RedirectFollowed:       {"redirect-followed", "policy", "a redirect of the external upstream was followed, and it may lead elsewhere the next time or for somebody else"},
 }
 
 // remedies say what can be done about a reason, where something can. They name
@@ -203,6 +205,7 @@ var remedies = [reasonCount]string{
 
 	UpstreamRefusedAddress: "see what the name resolves to; a private address needs upstreams.NAME.dangerously_private_addresses",
 	RateLimited:            "have the client wait for Retry-After seconds, or raise rate_limit on the route",
+	RedirectFollowed:       "have the client ask for the URL that the redirect leads to; a 301 or 308 that says nothing of caching is stored",
 }
 
 // Remedy says what can be done about the reason, or "" where there is nothing
