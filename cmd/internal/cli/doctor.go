@@ -20,7 +20,8 @@ func newDoctor(s *streams) *cobra.Command {
 			"which caches go wrong, and prints a table, the evidence and the fix. The server\n" +
 			"need not be Veneer. It sends about 25 requests, one after the other, without\n" +
 			"credentials, and none that changes anything: the method is only asked for in a\n" +
-			"preflight. It exits with 1 on a fault and with 3 when the server cannot be reached.\n\n" +
+			"preflight. It exits with 1 on a fault, or when 429, 5xx or silence left\n" +
+			"the verdict not known, and with 3 when the server cannot be reached.\n\n" +
 			"Most requests have a query of their own (veneer-doctor=...), which no cache has\n" +
 			"seen. Where that is in the way there is --no-cache-buster; the URL should not be\n" +
 			"in a cache then.",

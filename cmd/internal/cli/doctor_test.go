@@ -22,6 +22,11 @@ func TestDoctorExits(t *testing.T) {
 	defer public.Close()
 	private := httptest.NewServer(http.NotFoundHandler())
 	defer private.Close()
+	dead := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	defer dead.Close()
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 	for _, c := range []struct {
@@ -33,6 +38,8 @@ func TestDoctorExits(t *testing.T) {
 		{[]string{public.URL, "--origin", origin, "--json"}, exitGood, `"good": true`, ""},
 		{[]string{private.URL, "--origin", origin}, exitFinding, "\nFAULT no-acao: A gets no", ""},
 		{[]string{private.URL, "--origin", origin, "--json"}, exitFinding, `"good": false`, ""},
+		{[]string{dead.URL, "--origin", origin}, exitFinding, "\nverdict: not known, ", ""},
+		{[]string{dead.URL, "--origin", origin, "--json"}, exitFinding, `"known": false`, ""},
 		{[]string{public.URL}, exitUsage, "", `veneer: cannot use --origin "": there is none`},
 		{[]string{public.URL, "--origin", origin, "--header", "Authorization: secret"}, exitUsage, "", `cannot use --header "Authorization: …"`},
 		{[]string{gone.URL, "--origin", origin}, exitReach, "", "veneer: cannot reach " + gone.URL + "/: "},

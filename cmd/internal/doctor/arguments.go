@@ -272,6 +272,15 @@ func (s *subject) variant(host string) string {
 	return text
 }
 
+// onPort serialises A's scheme and host with another port.
+func (s *subject) onPort(port int) string {
+	text := fmt.Sprintf("%s://%s:%d", s.a.Scheme, s.a.Host, port)
+	if _, ok := origin.Parse(text); !ok {
+		return ""
+	}
+	return text
+}
+
 // stranger is an origin that no server has a reason to let in (RFC 6761 §6.4).
 const stranger = "https://veneer-doctor.invalid"
 
@@ -282,6 +291,7 @@ type lookalikes struct {
 	prefixed string // ends like A
 	dotless  string // is A when a dot stands for any byte
 	insecure string // is A, but anybody on the way can be it
+	port     string // A's host, and another server on it
 	sibling  string // another name under A's registrable domain
 	glued    string // ends like A's registrable domain
 }
@@ -294,6 +304,9 @@ func (s *subject) lookalikes() lookalikes {
 		if _, ok := origin.Parse(l.insecure); !ok {
 			l.insecure = "" // https on port 80
 		}
+	}
+	if l.port = s.onPort(8443); s.a.Port == 8443 || l.port == s.b.Text {
+		l.port = s.onPort(9443)
 	}
 	if strings.HasPrefix(host, "[") {
 		return l

@@ -99,22 +99,25 @@ func TestLookalikes(t *testing.T) {
 		{"https://app.example.com", lookalikes{
 			suffixed: "https://app.example.com.evil.invalid", prefixed: "https://evilapp.example.com", dotless: "https://appxexample.com",
 			insecure: "http://app.example.com", sibling: "https://veneer-doctor.example.com", glued: "https://evilexample.com",
+			port: "https://app.example.com:8443",
 		}},
 		{"https://example.co.uk:8443", lookalikes{
 			suffixed: "https://example.co.uk.evil.invalid:8443", prefixed: "https://evilexample.co.uk:8443", dotless: "https://examplexco.uk:8443",
-			insecure: "http://example.co.uk:8443",
+			insecure: "http://example.co.uk:8443", port: "https://example.co.uk:9443",
 		}},
 		{"https://a.b.example.com", lookalikes{
 			suffixed: "https://a.b.example.com.evil.invalid", prefixed: "https://evila.b.example.com", dotless: "https://a.bxexample.com",
 			insecure: "http://a.b.example.com", sibling: "https://veneer-doctor.example.com", glued: "https://evilexample.com",
+			port: "https://a.b.example.com:8443",
 		}},
-		{"http://localhost:3000", lookalikes{suffixed: "http://localhost.evil.invalid:3000"}},
-		{"https://127.0.0.1:3000", lookalikes{suffixed: "https://127.0.0.1.evil.invalid:3000"}},
-		{"http://[::1]:3000", lookalikes{}},
-		{"https://[2001:db8::1]", lookalikes{insecure: "http://[2001:db8::1]"}},
+		{"http://localhost:3000", lookalikes{suffixed: "http://localhost.evil.invalid:3000", port: "http://localhost:8443"}},
+		{"https://127.0.0.1:3000", lookalikes{suffixed: "https://127.0.0.1.evil.invalid:3000", port: "https://127.0.0.1:8443"}},
+		{"http://[::1]:3000", lookalikes{port: "http://[::1]:8443"}},
+		{"https://[2001:db8::1]", lookalikes{insecure: "http://[2001:db8::1]", port: "https://[2001:db8::1]:8443"}},
 		{"https://app.example.com:80", lookalikes{
 			suffixed: "https://app.example.com.evil.invalid:80", prefixed: "https://evilapp.example.com:80", dotless: "https://appxexample.com:80",
 			sibling: "https://veneer-doctor.example.com:80", glued: "https://evilexample.com:80",
+			port: "https://app.example.com:8443",
 		}},
 	} {
 		o, ok := origin.Parse(c.origin)

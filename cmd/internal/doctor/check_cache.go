@@ -77,14 +77,14 @@ func varyMissingRefused(r *run) verdict {
 	}
 	for _, w := range r.comparable() {
 		if w.allowOrigin() == "" && !w.variesOnOrigin() {
-			return varyVerdict(w, r.get(probeFirstA), fmt.Sprintf("The answer without Access-Control-Allow-Origin does not say Vary: Origin (%s).", w.About))
+			return varyVerdict(w, r.sound(probeFirstA), fmt.Sprintf("The answer without Access-Control-Allow-Origin does not say Vary: Origin (%s).", w.About))
 		}
 	}
 	return verdict{}
 }
 
 func varyStar(r *run) verdict {
-	for _, x := range r.exchanges {
+	for _, x := range r.all() {
 		if x.Method != http.MethodOptions && x.lists(fieldVary, "*") {
 			return warning(x, nil, "Vary is *.")
 		}

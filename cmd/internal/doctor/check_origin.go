@@ -50,8 +50,8 @@ func answers(r *run) verdict {
 		case !x.answered():
 			return warning(x, nil, fmt.Sprintf("There was no answer to one request (%s): %s.", x.About, strings.TrimSuffix(x.Error, ".")))
 		case x.Status == http.StatusTooManyRequests:
-			return warning(x, nil, "The server answers 429: it limits the rate, so what follows may be wrong.")
-		case x.Status >= 500 && x.Status != http.StatusNotImplemented:
+			return warning(x, nil, limited(x))
+		case x.broken():
 			return warning(x, nil, fmt.Sprintf("The server answers %d (%s).", x.Status, x.About))
 		}
 	}
@@ -60,7 +60,6 @@ func answers(r *run) verdict {
 
 func noAllowOrigin(r *run) verdict {
 	a, b := r.cold()
-	none := r.get(probeNone)
 	if !a.answered() {
 		return skip("there was no answer")
 	}
@@ -73,7 +72,7 @@ func noAllowOrigin(r *run) verdict {
 		case b.allows():
 			return fault(a, b, "A gets no Access-Control-Allow-Origin, and B gets one.")
 		}
-		return fault(a, none, fmt.Sprintf("A gets no Access-Control-Allow-Origin (status %d).", a.Status))
+		return fault(a, r.sound(probeNone), fmt.Sprintf("A gets no Access-Control-Allow-Origin (status %d).", a.Status))
 	}
 	if b.answered() && b.allowOrigin() == "" && b.Status/100 == a.Status/100 && !b.fromCache() {
 		return fault(a, b, "B gets no Access-Control-Allow-Origin, and A gets one.")
@@ -111,7 +110,7 @@ func validAllowOrigin(v string) bool {
 }
 
 func invalidAllowOrigin(r *run) verdict {
-	for _, x := range r.exchanges {
+	for _, x := range r.all() {
 		lines := x.lines(fieldAllowOrigin)
 		if len(lines) != 1 || validAllowOrigin(lines[0]) {
 			continue
@@ -131,20 +130,13 @@ func invalidAllowOrigin(r *run) verdict {
 	return verdict{}
 }
 
-// doubleHeaders: of what may come once only, two lines are a fault. The others
-// are lists, and two lines merely show that there are two layers.
+// doubleHeaders: the other fields are lists, which may come in several lines
+// (Fetch, "extract header list values"; RFC 9110 §5.3).
 func doubleHeaders(r *run) verdict {
-	for _, x := range r.exchanges {
-		for _, name := range []string{fieldAllowOrigin, fieldAllowCredentials} {
+	for _, x := range r.all() {
+		for _, name := range []string{fieldAllowOrigin, fieldAllowCredentials, fieldMaxAge} {
 			if n := len(x.lines(name)); n > 1 {
-				return fault(x, r.get(probeNone), fmt.Sprintf("%s comes %d times (%s).", name, n, x.About))
-			}
-		}
-	}
-	for _, x := range r.exchanges {
-		for _, name := range []string{fieldAllowMethods, fieldAllowHeaders, "Access-Control-Expose-Headers", fieldMaxAge} {
-			if n := len(x.lines(name)); n > 1 {
-				return warning(x, nil, fmt.Sprintf("%s comes %d times (%s).", name, n, x.About))
+				return fault(x, r.sound(probeNone), fmt.Sprintf("%s comes %d times (%s).", name, n, x.About))
 			}
 		}
 	}
@@ -152,7 +144,7 @@ func doubleHeaders(r *run) verdict {
 }
 
 func wildcardCredentials(r *run) verdict {
-	for _, x := range r.exchanges {
+	for _, x := range r.all() {
 		if x.allowOrigin() == "*" && x.credentials() {
 			return fault(x, nil, "Access-Control-Allow-Origin: * comes with Access-Control-Allow-Credentials: true.")
 		}
@@ -160,17 +152,34 @@ func wildcardCredentials(r *run) verdict {
 	return verdict{}
 }
 
+// credentialsValue looks for the worst: true in other letters is what somebody
+// means who wants credentials, and no browser sends or shows them.
 func credentialsValue(r *run) verdict {
-	for _, x := range r.exchanges {
+	var mild verdict
+	for _, x := range r.all() {
 		lines := x.lines(fieldAllowCredentials)
 		if len(lines) != 1 || lines[0] == "true" {
 			continue
 		}
 		title := fmt.Sprintf("Access-Control-Allow-Credentials is %q.", lines[0])
-		if lines[0] == "false" {
-			return note(x, nil, title)
+		switch {
+		case strings.EqualFold(lines[0], "true"):
+			return fault(x, nil, title)
+		case lines[0] != "false":
+			mild = warning(x, nil, title)
+		case mild.severity == "":
+			mild = note(x, nil, title)
 		}
-		return warning(x, nil, title)
+	}
+	return mild
+}
+
+// exposeCredentials: a preflight exposes nothing.
+func exposeCredentials(r *run) verdict {
+	for _, x := range r.all() {
+		if x.Method != http.MethodOptions && x.credentials() && x.lists(fieldExposeHeaders, "*") {
+			return warning(x, nil, "Access-Control-Expose-Headers: * comes with Access-Control-Allow-Credentials: true.")
+		}
 	}
 	return verdict{}
 }

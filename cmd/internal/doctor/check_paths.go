@@ -85,6 +85,8 @@ func headNoAllowOrigin(r *run) verdict {
 		return skip("HEAD is answered with another status")
 	case !x.allows() && len(x.lines(fieldAllowOrigin)) < 2:
 		return fault(a, x, "HEAD does not let A in, and GET does.")
+	case a.credentials() && !x.credentials():
+		return fault(a, x, "HEAD does not allow credentials, and GET does.")
 	}
 	return verdict{}
 }
@@ -110,10 +112,9 @@ func redirectNoAllowOrigin(r *run) verdict {
 }
 
 func redirectTarget(r *run) verdict {
-	if x := r.get(probePlain); x.redirects() {
-		if u := r.target(x); u != nil && ownOrigin(u) != ownOrigin(r.s.url) {
-			return warning(x, nil, fmt.Sprintf("The URL redirects to %s, where browsers send Origin: null.", ownOrigin(u)))
-		}
+	from := r.get(probePlain)
+	if u := r.target(from); u != nil && ownOrigin(u) != ownOrigin(r.s.url) {
+		return leadsAway(from, r.get(probeAway), ownOrigin(u))
 	}
 	x := r.get(probeFollow)
 	switch {
@@ -125,4 +126,15 @@ func redirectTarget(r *run) verdict {
 		return verdict{}
 	}
 	return fault(x, r.get(probeFirstA), "Where the redirect leads, A is not let in.")
+}
+
+// leadsAway: x is what another site says to Origin: null.
+func leadsAway(from, x *Exchange, site string) verdict {
+	switch {
+	case !x.answered() || x.broken():
+		return warning(from, x, fmt.Sprintf("The URL redirects to %s, where browsers send Origin: null.", site))
+	case x.allows():
+		return verdict{}
+	}
+	return fault(from, x, fmt.Sprintf("The URL redirects to %s, where browsers send Origin: null, which is not let in.", site))
 }

@@ -28,7 +28,7 @@ func (r *run) preflights() []*Exchange {
 func preflightRedirected(r *run) verdict {
 	for _, x := range r.preflights() {
 		if x.redirects() {
-			return fault(x, r.get(probeFirstA), fmt.Sprintf("The preflight is redirected (%d) to %s.", x.Status, x.value(fieldLocation)))
+			return fault(x, r.sound(probeFirstA), fmt.Sprintf("The preflight is redirected (%d) to %s.", x.Status, x.value(fieldLocation)))
 		}
 	}
 	return verdict{}
@@ -61,7 +61,7 @@ func preflightNoAllowOrigin(r *run) verdict {
 		}
 		other := all[0]
 		if x == other {
-			other = r.get(probeFirstA)
+			other = r.sound(probeFirstA)
 		}
 		title := fmt.Sprintf("The preflight of %s gets no Access-Control-Allow-Origin.", r.letter(x.origin()))
 		if v := x.allowOrigin(); v != "" {
@@ -178,7 +178,7 @@ func preflightMaxAge(r *run) verdict {
 }
 
 func preflightCached(r *run) verdict {
-	for _, x := range r.exchanges {
+	for _, x := range r.all() {
 		if x.Method == http.MethodOptions && x.answered() && (x.fromCache() || len(x.lines(fieldAge)) > 0) {
 			return warning(x, nil, fmt.Sprintf("A shared cache has answered OPTIONS (%s).", x.About))
 		}

@@ -31,7 +31,7 @@ func reflectsNull(r *run) verdict {
 	case !x.answered():
 		return skip("there was no answer")
 	case x.allowOrigin() == "null":
-		return fault(x, r.get(probeStranger), "The origin null is let in.")
+		return fault(x, r.sound(probeStranger), "The origin null is let in.")
 	}
 	return verdict{}
 }
@@ -40,14 +40,17 @@ func looseMatch(r *run) verdict {
 	if r.open() {
 		return skip(everybody)
 	}
-	strangerX := r.get(probeStranger)
+	strangerX := r.sound(probeStranger)
 	sibling, prefixed, glued := r.get(probeSibling), r.get(probePrefixed), r.get(probeGlued)
 	for _, x := range []*Exchange{r.get(probeSuffixed), r.get(probeDotless), glued} {
 		if x.reflects() {
 			return fault(x, strangerX, fmt.Sprintf("%s is let in.", x.origin()))
 		}
 	}
+	port := r.get(probePort)
 	switch {
+	case port.reflects() && (!prefixed.reflects() || sibling.reflects()):
+		return warning(port, strangerX, fmt.Sprintf("%s is let in: what listens on any port of A's host must be trusted.", port.origin()))
 	case !prefixed.reflects():
 		return verdict{}
 	case sibling.reflects():
@@ -62,10 +65,12 @@ func insecureOrigin(r *run) verdict {
 	switch {
 	case r.open():
 		return skip(everybody)
-	case !x.answered():
+	case x == nil:
 		return skip("A is not https")
+	case !x.answered():
+		return skip("there was no answer")
 	case x.reflects():
-		return fault(x, r.get(probeStranger), fmt.Sprintf("%s is let in.", x.origin()))
+		return fault(x, r.sound(probeStranger), fmt.Sprintf("%s is let in.", x.origin()))
 	}
 	return verdict{}
 }

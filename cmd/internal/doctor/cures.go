@@ -9,14 +9,18 @@ const (
 	cureDouble             // one CORS layer
 	cureVary               // say Vary: Origin
 	cureKey                // put Origin into the cache key
+	cureBehind             // the same, in a cache behind the one that is seen
 	curePurge              // throw away what was stored wrongly
 	cureErrors             // CORS on errors
 	cureNotModified        // CORS on 304
 	cureRedirect           // CORS on redirects
+	cureFinal              // do not be redirected
 	curePreflight          // answer OPTIONS
 	cureMethods            // allow the method
 	cureHeaders            // allow the headers
 	cureCredentials        // credentials and *
+	cureTrue               // Allow-Credentials: true
+	cureExpose             // names in Expose-Headers
 	cureMaxAge             // Access-Control-Max-Age
 	cureOptions            // do not cache OPTIONS
 	cureStrict             // compare whole origins
@@ -30,10 +34,10 @@ var cures = map[remedy]map[kind]string{
 		kindUnknown: "nothing need be done; to try the orders on the entry itself, purge it and use --no-cache-buster",
 	},
 	cureAllow: {
-		kindNginx:      "map $http_origin $cors_origin { {A} $http_origin; } and, in the location: add_header Access-Control-Allow-Origin $cors_origin always;",
-		kindApache:     `SetEnvIf Origin "^{A-REGEXP}$" CORS=$0 and: Header always set Access-Control-Allow-Origin %{CORS}e env=CORS`,
-		kindCaddy:      "@a header Origin {A} and: header @a Access-Control-Allow-Origin {A}",
-		kindEnvoy:      "in the route's CorsPolicy (envoy.filters.http.cors): allow_origin_string_match: [{ exact: {A} }]",
+		kindNginx:      "in http: {NGINX-MAP} in the location: add_header Access-Control-Allow-Origin $cors_origin always;",
+		kindApache:     `SetEnvIf Origin "{REGEXP}" CORS=$0 and: Header always set Access-Control-Allow-Origin %{CORS}e env=CORS`,
+		kindCaddy:      "@cors header_regexp Origin {REGEXP} and: header @cors Access-Control-Allow-Origin {header.Origin}",
+		kindEnvoy:      "in the route's CorsPolicy (envoy.filters.http.cors): allow_origin_string_match: [{EXACT-LIST}]",
 		kindTraefik:    "headers middleware: accessControlAllowOriginList: [{ORIGIN-LIST}], and the middleware on this router",
 		kindKong:       "cors plugin on this service: config.origins=[{ORIGIN-LIST}]",
 		kindGateway:    "HTTP API: CorsConfiguration.AllowOrigins: [{ORIGIN-LIST}]; REST API: the field on each Integration Response and Gateway Response; then deploy",
@@ -62,7 +66,7 @@ var cures = map[remedy]map[kind]string{
 		kindUnknown:    "choose one layer for CORS; take the fields out of the other, or strip them where they pass",
 	},
 	cureVary: {
-		kindNginx:      "add_header Vary Origin always; in every location that has an Access-Control- add_header",
+		kindNginx:      "in the location: add_header Vary Origin always; (in every one that has an Access-Control- add_header)",
 		kindApache:     "Header always merge Vary Origin",
 		kindCaddy:      "header +Vary Origin",
 		kindEnvoy:      "response_headers_to_add on the route: { header: { key: vary, value: Origin }, append_action: APPEND_IF_EXISTS_OR_ADD }",
@@ -78,7 +82,7 @@ var cures = map[remedy]map[kind]string{
 		kindUnknown:    "send Vary: Origin on every answer of this URL, also to requests without Origin and to origins that are refused",
 	},
 	cureKey: {
-		kindNginx:      "proxy_cache_key $scheme$proxy_host$request_uri$http_origin; and Vary: Origin from the application",
+		kindNginx:      "in http: {NGINX-MAP} in the location: proxy_cache_key $scheme$proxy_host$request_uri$cors_origin;",
 		kindApache:     "Header always merge Vary Origin, on the side of mod_cache where the answer is made (CacheQuickHandler off)",
 		kindEnvoy:      "let the application answer Vary: Origin and allow it in the cache filter: allowed_vary_headers: [{ exact: origin }]",
 		kindKong:       "proxy-cache plugin: config.vary_headers=[\"Origin\"]",
@@ -89,6 +93,9 @@ var cures = map[remedy]map[kind]string{
 		kindVarnish:    "in vcl_hash: hash_data(req.http.Origin);",
 		kindVeneer:     "key.origin: exact (pass mode) or bucket (own mode) in the route's cache section, and report it: this should not happen",
 		kindUnknown:    "put Origin into the cache key, or send Vary: Origin on every answer and use a cache that honours it; then purge",
+	},
+	cureBehind: {
+		kindUnknown: "in the cache behind it: put Origin into the key, or let the application send Vary: Origin on every answer if that cache honours it; then purge both",
 	},
 	curePurge: {
 		kindNginx:      "mend key and Vary as above, then empty the proxy_cache_path directory",
@@ -125,8 +132,12 @@ var cures = map[remedy]map[kind]string{
 		kindVeneer:  "cors: THE-POLICY on the route that redirects",
 		kindUnknown: "call the final URL from the page, or put the Access-Control- fields on the redirect too",
 	},
+	cureFinal: {
+		kindUnknown: "call the final URL from the page, and let {ORIGINS} in there; the fields on the redirect are another matter",
+	},
 	curePreflight: {
-		kindNginx:      "if ($request_method = OPTIONS) { return 204; } in the location, with add_header Access-Control-Allow-Origin $cors_origin always; beside it",
+		kindNginx: `in http: {NGINX-MAP} in the location: if ($request_method = OPTIONS) { add_header Access-Control-Allow-Origin $cors_origin always; ` +
+			`add_header Access-Control-Allow-Methods "GET, HEAD, {METHOD}"; add_header Access-Control-Allow-Headers "{HEADERS}"; add_header Access-Control-Max-Age 7200; add_header Vary Origin always; return 204; }`,
 		kindApache:     "RewriteCond %{REQUEST_METHOD} =OPTIONS and: RewriteRule ^ - [R=204,L], before authentication",
 		kindCaddy:      "@pf method OPTIONS and: respond @pf 204, with the header lines before it",
 		kindEnvoy:      "envoy.filters.http.cors before the authentication and router filters, and a CorsPolicy on the route",
@@ -174,6 +185,18 @@ var cures = map[remedy]map[kind]string{
 		kindVeneer:  "origins: [{ORIGIN-LIST}] and credentials: true in the route's policy",
 		kindUnknown: "name the origin instead of *, with Access-Control-Allow-Credentials: true; or leave Allow-Credentials out",
 	},
+	cureTrue: {
+		kindNginx:   "in the location: add_header Access-Control-Allow-Credentials true always;",
+		kindApache:  "Header always set Access-Control-Allow-Credentials true",
+		kindVeneer:  "credentials: true in the route's policy (cors: THE-POLICY)",
+		kindExpress: "cors({ origin: [{ORIGIN-LIST}], credentials: true })",
+		kindUnknown: "Access-Control-Allow-Credentials: true, in these letters, beside an origin by name; or leave it out",
+	},
+	cureExpose: {
+		kindExpress: `cors({ exposedHeaders: [...] }) with names`,
+		kindVeneer:  "expose: auto, or a list of names, in the route's policy",
+		kindUnknown: "list the names that scripts read in Access-Control-Expose-Headers, instead of *",
+	},
 	cureMaxAge: {
 		kindNginx:   "add_header Access-Control-Max-Age 7200 always;",
 		kindApache:  "Header always set Access-Control-Max-Age 7200",
@@ -188,8 +211,8 @@ var cures = map[remedy]map[kind]string{
 		kindUnknown:    "answer OPTIONS with Cache-Control: no-store, and do not cache it",
 	},
 	cureStrict: {
-		kindNginx:   "map $http_origin $cors_origin { {A} $http_origin; } with whole origins; a regular expression needs ^, $ and \\. for each dot",
-		kindApache:  `SetEnvIf Origin "^{A-REGEXP}$" CORS=$0`,
+		kindNginx:   "in http: {NGINX-MAP} with whole origins; a regular expression needs ^, $ and \\. for each dot",
+		kindApache:  `SetEnvIf Origin "{REGEXP}" CORS=$0`,
 		kindEnvoy:   "allow_origin_string_match with exact: instead of prefix:, suffix: or an open safe_regex:",
 		kindTraefik: "accessControlAllowOriginList with whole origins instead of accessControlAllowOriginListRegex",
 		kindKong:    "cors plugin: config.origins=[{ORIGIN-LIST}], whole origins and no regular expressions",

@@ -11,6 +11,11 @@
 //
 // It is polite: one request after the other, about 25, GET, HEAD, OPTIONS and
 // one QUERY, which is safe too. What --method names is only ever
-// asked for in a preflight. It sends no credentials, and keeps and prints
-// nothing of the content.
+// asked for in a preflight. It waits for a short Retry-After. One request may
+// leave the server: where the URL redirects to another site, that is asked as
+// a browser would, with Origin: null. It sends no credentials, and keeps and
+// prints nothing of the content.
+//
+// What rests on a 429, a failure or silence is undecided, and a report with
+// undecided checks is not good: nothing is known is not all is well.
 package doctor

@@ -17,6 +17,7 @@ const (
 	fieldAllowCredentials = "Access-Control-Allow-Credentials"
 	fieldAllowMethods     = "Access-Control-Allow-Methods"
 	fieldAllowHeaders     = "Access-Control-Allow-Headers"
+	fieldExposeHeaders    = "Access-Control-Expose-Headers"
 	fieldMaxAge           = "Access-Control-Max-Age"
 	fieldVary             = "Vary"
 	fieldAge              = "Age"
@@ -28,6 +29,7 @@ const (
 	fieldServer           = "Server"
 	fieldVia              = "Via"
 	fieldPoweredBy        = "X-Powered-By"
+	fieldRetryAfter       = "Retry-After"
 )
 
 // telling are the response fields that are kept, beside all that begin with
@@ -35,7 +37,7 @@ const (
 // WWW-Authenticate) is not among them.
 var telling = []string{
 	fieldVary, fieldAge, fieldCacheControl, fieldCacheStatus, "X-Cache", "X-Cache-Status", "X-Proxy-Cache", "Cf-Cache-Status",
-	fieldETag, fieldLastModified, fieldLocation, "Retry-After", "Allow", "Content-Type", "Timing-Allow-Origin",
+	fieldETag, fieldLastModified, fieldLocation, fieldRetryAfter, "Allow", "Content-Type", "Timing-Allow-Origin",
 	fieldServer, fieldVia, fieldPoweredBy,
 	// Only servers of one kind send these.
 	"Cf-Ray", "X-Amz-Cf-Id", "Apigw-Requestid", "X-Amz-Apigw-Id", "X-Kong-Proxy-Latency", "X-Kong-Response-Latency",
@@ -60,6 +62,9 @@ type Exchange struct {
 	Sent   []Field `json:"sent"`
 	// Status is 0 when there was no answer; Error says why.
 	Status int `json:"status"`
+	// Retries is how often it was sent again after a 429; the record has the
+	// last answer.
+	Retries int `json:"retries,omitempty"`
 	// Received are the telling lines of the answer, sorted by name; lines of
 	// one name are in the order in which they came.
 	Received []Field `json:"received"`

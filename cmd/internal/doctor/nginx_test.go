@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,14 +48,11 @@ http {
 	uwsgi_temp_path uwsgi;
 	scgi_temp_path scgi;
 	proxy_cache_path cache keys_zone=c:1m;
-	map $http_origin $cors_origin {
-		https://app.example.com $http_origin;
-		https://partner.example.com $http_origin;
-	}
+	MAP
 	server {
 		listen ADDRESS;
 		location / {
-			if ($request_method = OPTIONS) { ON_OPTIONS }
+			ON_OPTIONS
 			proxy_pass APP;
 			LOCATION
 		}
@@ -66,6 +65,14 @@ http {
 // that there is nothing to wait for.
 func nginx(t *testing.T, a app, location string, answersOptions bool) string {
 	t.Helper()
+	return nginxWith(t, a, nginxMap, location, answersOptions)
+}
+
+// nginxMap is what the fixes print for A and B.
+const nginxMap = "map $http_origin $cors_origin { " + originA + " $http_origin; " + originB + " $http_origin; }"
+
+func nginxWith(t *testing.T, a app, http, location string, answersOptions bool) string {
+	t.Helper()
 	path := nginxPath(t)
 	upstream := httptest.NewServer(a)
 	t.Cleanup(upstream.Close)
@@ -77,16 +84,16 @@ func nginx(t *testing.T, a app, location string, answersOptions bool) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	onOptions := "set $unused 1;"
+	onOptions := ""
 	if answersOptions {
-		onOptions = "return 204;"
+		onOptions = "if ($request_method = OPTIONS) { return 204; }"
 	}
 	user := ""
 	if os.Geteuid() == 0 {
 		user = "user root;" // nobody else may enter the prefix
 	}
 	prefix := t.TempDir()
-	conf := strings.NewReplacer("USER", user, "ADDRESS", l.Addr().String(), "APP", upstream.URL, "LOCATION", location, "ON_OPTIONS", onOptions).Replace(nginxFrame)
+	conf := strings.NewReplacer("USER", user, "MAP", http, "ADDRESS", l.Addr().String(), "APP", upstream.URL, "LOCATION", location, "ON_OPTIONS", onOptions).Replace(nginxFrame)
 	if err := os.WriteFile(filepath.Join(prefix, "nginx.conf"), []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -162,8 +169,8 @@ func TestNginx(t *testing.T) {
 				"fault poisoned-no-origin", "fault poisoned-refused", "fault not-modified-foreign-acao",
 			},
 			[]string{
-				"add_header Vary Origin always; in every location that has an Access-Control- add_header",
-				"proxy_cache_key $scheme$proxy_host$request_uri$http_origin; and Vary: Origin from the application",
+				"in the location: add_header Vary Origin always; (in every one that has an Access-Control- add_header)",
+				"in http: " + nginxMap + " in the location: proxy_cache_key $scheme$proxy_host$request_uri$cors_origin;",
 			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -185,6 +192,57 @@ func TestNginx(t *testing.T) {
 			}
 			if rep.Good != (c.want == nil) {
 				t.Errorf("good: %v", rep.Good)
+			}
+		})
+	}
+}
+
+// inNginx reads a fix for nginx: what belongs into http, and into the location.
+var inNginx = regexp.MustCompile(`^(?:in http: (map .*? \}) )?in the location: (.*[;}])`)
+
+// TestNginxFixes does what is printed until there is nothing more to do: that
+// cures.
+func TestNginxFixes(t *testing.T) {
+	withoutVary := goodApp()
+	withoutVary.vary = "never"
+	silentOptions := goodApp()
+	silentOptions.credentials, silentOptions.preflight = false, 0
+	for _, c := range []struct {
+		name     string
+		app      app
+		location string
+		rounds   int // the last finds nothing
+	}{
+		{"somebody else's origin is stored", withoutVary, nginxCache + nginxShowCache, 2},
+		{"no CORS at all", app{}, "", 3},
+		{"no CORS at all, and a cache", app{}, nginxCache + nginxShowCache, 3},
+		{"OPTIONS is forgotten", silentOptions, "", 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			http, lines := "", []string{c.location}
+			for round := 1; ; round++ {
+				rep := examineServer(t, nginxWith(t, c.app, http, strings.Join(lines, "\n"), false), nil)
+				if rep.Good {
+					if round != c.rounds {
+						t.Errorf("good after %d rounds, want %d", round, c.rounds)
+					}
+					return
+				}
+				if round == c.rounds {
+					t.Fatalf("not cured by\n%s\n%s\n%s", http, strings.Join(lines, "\n"), text(t, rep))
+				}
+				for _, f := range rep.Findings {
+					part := inNginx.FindStringSubmatch(f.Fix)
+					if f.Server != "nginx" || part == nil {
+						t.Fatalf("%s: cannot do %q", f.ID, f.Fix)
+					}
+					if part[1] != "" {
+						http = part[1]
+					}
+					if !slices.Contains(lines, part[2]) {
+						lines = append(lines, part[2])
+					}
+				}
 			}
 		})
 	}
@@ -216,8 +274,8 @@ FAULT foreign-acao: B gets Access-Control-Allow-Origin: %s once A's answer is st
     ETag                              "v1"                                     | "v1"
     Vary                              -                                        | -
     X-Cache-Status                    MISS                                     | HIT
-  fix (nginx): proxy_cache_key $scheme$proxy_host$request_uri$http_origin; and Vary: Origin from the application
-`, originA)
+  fix (nginx): in http: %s in the location: proxy_cache_key $scheme$proxy_host$request_uri$cors_origin;
+`, originA, nginxMap)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -27,6 +27,7 @@ const (
 	probePrefixed = "prefixed"
 	probeDotless  = "dotless"
 	probeInsecure = "insecure"
+	probePort     = "other-port"
 	probeSibling  = "sibling"
 	probeGlued    = "glued"
 
@@ -40,6 +41,7 @@ const (
 	probeMethod   = "error-method"
 	probeSlash    = "slash"
 	probeFollow   = "follow"
+	probeAway     = "follow-away"
 	probeNoUnique = "query-refused"
 )
 
@@ -53,6 +55,8 @@ type probe struct {
 	url    *url.URL // instead of the given one; key does not apply then
 	origin string
 	fields []Field // beside Origin
+	// private: the query is the server's, perhaps a token, and is not recorded.
+	private bool
 }
 
 // step is a probe that may depend on what has been seen. It returns false when
@@ -95,6 +99,7 @@ func plan(s *subject) []step {
 		asLong(probe{name: probePrefixed, about: "ends like A", key: 7, origin: like.prefixed}),
 		asLong(probe{name: probeDotless, about: "A without a dot", key: 8, origin: like.dotless}),
 		asLong(probe{name: probeInsecure, about: "A over http", key: 9, origin: like.insecure}),
+		asLong(probe{name: probePort, about: "A on another port", key: 12, origin: like.port}),
 		ifPrefixed(probe{name: probeSibling, about: "a sibling of A", key: 10, origin: like.sibling}),
 		ifPrefixed(probe{name: probeGlued, about: "ends like A's domain", key: 11, origin: like.glued}),
 
@@ -112,6 +117,7 @@ func plan(s *subject) []step {
 		always(probe{name: probeMethod, about: "A, another method", method: "QUERY", origin: a}),
 		slash,
 		follow,
+		followAway,
 	}
 }
 
@@ -167,15 +173,25 @@ func ifPrefixed(p probe) step {
 	return func(r *run) (probe, bool) { return p, p.origin != "" && r.get(probePrefixed).reflects() }
 }
 
-// follow goes one step after a redirect, as long as it stays on the server: a
-// request that leaves it is none of this server's.
+// follow goes one step after a redirect that stays on the server.
 func follow(r *run) (probe, bool) {
 	for _, name := range []string{probePlain, probeSlash} {
 		if u := r.target(r.get(name)); u != nil && ownOrigin(u) == ownOrigin(r.s.url) {
-			return probe{name: probeFollow, about: "A, where the redirect leads", url: u, origin: r.s.a.Text}, true
+			return probe{name: probeFollow, about: "A, where the redirect leads", url: u, origin: r.s.a.Text, private: true}, true
 		}
 	}
 	return probe{}, false
+}
+
+// followAway is what a browser sends after a redirect from one site to another:
+// Origin: null (Fetch, HTTP-redirect fetch and "serializing a request origin").
+// It refuses a Location with credentials.
+func followAway(r *run) (probe, bool) {
+	u := r.target(r.get(probePlain))
+	if u == nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || ownOrigin(u) == ownOrigin(r.s.url) {
+		return probe{}, false
+	}
+	return probe{name: probeAway, about: "null, where the redirect leads", url: u, origin: "null", private: true}, true
 }
 
 // missing is a path beside the given one that nobody has.

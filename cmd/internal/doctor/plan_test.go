@@ -59,6 +59,7 @@ suffixed GET /users?veneer-doctor=N-6 https://app.example.com.evil.invalid
 prefixed GET /users?veneer-doctor=N-7 https://evilapp.example.com
 dotless GET /users?veneer-doctor=N-8 https://appxexample.com
 insecure GET /users?veneer-doctor=N-9 http://app.example.com
+other-port GET /users?veneer-doctor=N-12 https://app.example.com:8443
 preflight-a OPTIONS /users https://app.example.com PUT content-type,x-id
 preflight-b OPTIONS /users https://partner.example.com PUT content-type,x-id
 preflight-capitals OPTIONS /users https://app.example.com PUT Content-Type, X-Id
@@ -108,8 +109,8 @@ func TestPlanDepends(t *testing.T) {
 		{"http", goodApp(), func(o *Options) { o.Origins[0] = "http://localhost:3000" },
 			[]string{probeSuffixed}, []string{probeInsecure, probePrefixed, probeDotless}},
 		{"the root has one slash", goodApp(), func(o *Options) { o.URL = "https://api.example.com" }, nil, []string{probeSlash}},
-		{"redirect to another site", elsewhere, nil, nil, []string{probeFollow}},
-		{"redirect here", here, nil, []string{probeFollow}, nil},
+		{"redirect to another site", elsewhere, nil, []string{probeAway}, []string{probeFollow}},
+		{"redirect here", here, nil, []string{probeFollow}, []string{probeAway}},
 	} {
 		rep := examineHandler(t, c.h, c.change)
 		for _, name := range c.has {
@@ -122,7 +123,7 @@ func TestPlanDepends(t *testing.T) {
 				t.Errorf("%s: %s was sent", c.name, name)
 			}
 		}
-		if n := len(rep.Exchanges); n > 27 {
+		if n := len(rep.Exchanges); n > 28 {
 			t.Errorf("%s: %d requests", c.name, n)
 		}
 	}

@@ -74,6 +74,9 @@ Vary: Origin
 insecure GET http://app.example.com 200
 Vary: Origin
 
+other-port GET https://app.example.com:8443 200
+Vary: Origin
+
 preflight-a OPTIONS A 204
 Access-Control-Allow-Origin: A
 Access-Control-Allow-Methods: GET, PUT
@@ -194,12 +197,24 @@ type recordCase struct {
 	edit    string
 	want    []string
 	title   string
+	// unknown are the checks that are not decided.
+	unknown []string
 }
 
 func findings(rep *Report) []string {
 	var all []string
 	for _, f := range rep.Findings {
 		all = append(all, string(f.Severity)+" "+f.ID)
+	}
+	return all
+}
+
+func undecidedChecks(rep *Report) []string {
+	var all []string
+	for _, c := range rep.Checks {
+		if c.Result == undecidedResult {
+			all = append(all, c.ID)
+		}
 	}
 	return all
 }
@@ -221,8 +236,12 @@ func TestChecks(t *testing.T) {
 					t.Errorf("title %q, want %q", f.Title, c.title)
 				}
 			}
-			if faulty := len(c.want) > 0 && strings.HasPrefix(c.want[0], "fault"); rep.Good == faulty {
-				t.Errorf("good: %v", rep.Good)
+			if diff := cmp.Diff(c.unknown, undecidedChecks(rep)); diff != "" {
+				t.Errorf("not decided (-want +got):\n%s", diff)
+			}
+			faulty := len(c.want) > 0 && strings.HasPrefix(c.want[0], "fault")
+			if known := c.unknown == nil; rep.Known != known || rep.Good != (known && !faulty) {
+				t.Errorf("known %v, good %v", rep.Known, rep.Good)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/url"
 	"slices"
@@ -11,9 +12,10 @@ import (
 type Result struct {
 	ID   string `json:"id"`
 	Asks string `json:"asks"`
-	// Result is ok, skipped, or the severity of the finding.
+	// Result is ok, skipped, undecided (what it rests on was 429, 5xx or no
+	// answer), or the severity of the finding.
 	Result string `json:"result"`
-	// Reason says why the check was skipped.
+	// Reason says why the check was skipped or is undecided.
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -45,8 +47,10 @@ type Report struct {
 	// envoy, traefik, kong, aws-api-gateway, cloudflare, cloudfront, fastly,
 	// varnish, express, veneer; or unknown alone.
 	Servers []string `json:"servers"`
-	// Good: there is no fault. There may be warnings and notes.
-	Good      bool        `json:"good"`
+	// Good: there is no fault, and Known. There may be warnings and notes.
+	Good bool `json:"good"`
+	// Known: no check is undecided.
+	Known     bool        `json:"known"`
 	Checks    []Result    `json:"checks"`
 	Findings  []Finding   `json:"findings"` // the worst first
 	Exchanges []*Exchange `json:"exchanges"`
@@ -54,10 +58,10 @@ type Report struct {
 
 // report puts the questions to the record.
 func (r *run) report() *Report {
-	found := detect(r.exchanges)
+	found := detect(r.all())
 	rep := &Report{
 		URL: r.s.url.String(), Origins: []string{r.s.a.Text}, Method: r.s.method, Headers: append([]string{}, r.s.headers...),
-		Good: true, Findings: []Finding{}, Exchanges: r.exchanges,
+		Good: true, Known: true, Findings: []Finding{}, Exchanges: r.exchanges,
 	}
 	if r.s.b.Text != "" {
 		rep.Origins = append(rep.Origins, r.s.b.Text)
@@ -73,9 +77,14 @@ func (r *run) report() *Report {
 }
 
 func (rep *Report) add(r *run, c check, found []kind) {
-	v := c.look(r)
+	r.doubt = nil
+	v := r.decided(c, c.look(r))
 	result := Result{ID: c.id, Asks: c.asks, Result: "ok", Reason: v.skipped}
-	if v.skipped != "" {
+	switch {
+	case v.undecided != "":
+		result.Result, result.Reason = undecidedResult, v.undecided
+		rep.Known, rep.Good = false, false
+	case v.skipped != "":
 		result.Result = "skipped"
 	}
 	if v.severity == "" {
@@ -97,10 +106,34 @@ func (rep *Report) add(r *run, c check, found []kind) {
 			f.Evidence = append(f.Evidence, x.Name)
 		}
 	}
-	k, fix := prescribe(found, c.cure, r.s)
+	k, fix := f.blame(v, c.cure, found, r.s)
 	f.Server, f.Fix = string(k), fix
 	rep.Findings = append(rep.Findings, f)
 	rep.Good = rep.Good && v.severity != Fault
+}
+
+const undecidedResult = "undecided"
+
+// blame prescribes, and looks behind a cache that says that it did not use
+// what it had.
+func (f *Finding) blame(v verdict, c remedy, found []kind, s *subject) (kind, string) {
+	wrong := v.right // the answer that a cache is said to have spoilt
+	if c == curePurge {
+		wrong = v.left
+	}
+	if c != cureKey && c != curePurge {
+		return prescribe(found, c, s)
+	}
+	cache := wrong.forwardedBy()
+	if cache == "" {
+		return prescribe(found, c, s)
+	}
+	f.Why += fmt.Sprintf(" Cache-Status says that %s forwarded the request: the cache at fault is behind it.", cache)
+	found = without(found, cache)
+	if k, fix := prescribe(found, c, s); k != kindUnknown {
+		return k, fix
+	}
+	return prescribe(found, cureBehind, s)
 }
 
 func (s Severity) rank() int { return slices.Index([]Severity{Fault, Warning, Note}, s) }
@@ -110,6 +143,16 @@ func (rep *Report) count(s Severity) int {
 	n := 0
 	for _, f := range rep.Findings {
 		if f.Severity == s {
+			n++
+		}
+	}
+	return n
+}
+
+func (rep *Report) undecided() int {
+	n := 0
+	for _, c := range rep.Checks {
+		if c.Result == undecidedResult {
 			n++
 		}
 	}

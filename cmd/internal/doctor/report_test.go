@@ -122,6 +122,17 @@ func TestVerdict(t *testing.T) {
 		if got := rep.verdict(plain); got != c.want {
 			t.Errorf("%v: got %q, want %q", c.severities, got, c.want)
 		}
+		// The same, and something is not known.
+		rep.Checks = []Result{{Result: undecidedResult}, {Result: "ok"}}
+		want := strings.Replace(c.want, "good", "not known", 1)
+		if head, tail, more := strings.Cut(want, ","); more {
+			want = head + ", 1 check not decided," + tail
+		} else {
+			want += ", 1 check not decided"
+		}
+		if got := rep.verdict(plain); got != want {
+			t.Errorf("%v: got %q, want %q", c.severities, got, want)
+		}
 	}
 }
 
@@ -187,7 +198,7 @@ func FuzzAnswers(f *testing.F) {
 			maps.Copy(w.Header(), h)
 			w.WriteHeader(status)
 		}), nil)
-		if len(rep.Checks) != len(checks) || rep.Good != (rep.count(Fault) == 0) {
+		if len(rep.Checks) != len(checks) || rep.Good != (rep.Known && rep.count(Fault) == 0) {
 			t.Errorf("%d checks, good %v: %q", len(rep.Checks), rep.Good, findings(rep))
 		}
 		for line := range strings.SplitSeq(text(t, rep), "\n") {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,10 +20,13 @@ import (
 type run struct {
 	s         *subject
 	transport http.RoundTripper
-	nonce     string // of this run's queries
-	unique    bool   // they are used
-	hurried   bool   // a body did not end in time: read no more of them
+	nonce     string        // of this run's queries
+	unique    bool          // they are used
+	hurried   bool          // a body did not end in time: read no more of them
+	paused    time.Duration // for the sake of Retry-After
 	exchanges []*Exchange
+	// doubt is the first troubled exchange that the check at work has looked at.
+	doubt *Exchange
 	// locations are the Location fields with their queries, which the record
 	// does not keep.
 	locations map[*Exchange]string
@@ -96,6 +100,9 @@ func (r *run) send(ctx context.Context, p probe) error {
 		u = r.withKey(p.key)
 	}
 	x := &Exchange{Name: p.name, About: p.about, Method: p.method, URL: u.String(), Sent: []Field{}, Received: []Field{}}
+	if p.private {
+		x.URL = withoutQuery(x.URL)
+	}
 	if x.Method == "" {
 		x.Method = http.MethodGet
 	}
@@ -104,17 +111,22 @@ func (r *run) send(ctx context.Context, p probe) error {
 	}
 	x.Sent = append(x.Sent, p.fields...)
 	r.exchanges = append(r.exchanges, x)
-	err := r.exchange(ctx, x)
+	err := r.exchange(ctx, x, u)
+	for err == nil && r.pause(ctx, x) {
+		x.Retries++
+		x.Status, x.Received = 0, []Field{}
+		err = r.exchange(ctx, x, u)
+	}
 	if err != nil {
 		x.Error = clean(err.Error())
 	}
 	return err
 }
 
-func (r *run) exchange(ctx context.Context, x *Exchange) error {
+func (r *run) exchange(ctx context.Context, x *Exchange, u *url.URL) error {
 	ctx, cancel := context.WithTimeout(ctx, r.s.timeout)
 	defer cancel()
-	q, err := http.NewRequestWithContext(ctx, x.Method, x.URL, http.NoBody)
+	q, err := http.NewRequestWithContext(ctx, x.Method, u.String(), http.NoBody)
 	if err != nil {
 		return err
 	}
@@ -153,8 +165,23 @@ func (r *run) read(body io.Reader, cancel func()) {
 	}
 }
 
-// get returns the exchange of a probe, or nil.
+// get returns the exchange of a probe, or nil. It is how a check looks at one.
 func (r *run) get(name string) *Exchange {
+	x := r.find(name)
+	if r.doubt == nil && r.troubled(x) {
+		r.doubt = x
+	}
+	return x
+}
+
+// all returns what the server itself has answered, for a check that looks for
+// one answer with a mistake in it.
+func (r *run) all() []*Exchange {
+	r.get(probeFirstA) // without it the others prove little
+	return slices.DeleteFunc(slices.Clone(r.exchanges), func(x *Exchange) bool { return x.Name == probeAway })
+}
+
+func (r *run) find(name string) *Exchange {
 	for _, x := range r.exchanges {
 		if x.Name == name {
 			return x

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -84,11 +85,20 @@ func (s sign) shows(x *Exchange) bool {
 	return slices.ContainsFunc(x.lines(s.field), func(v string) bool { return strings.Contains(" "+strings.ToLower(v), s.part) })
 }
 
+// without takes the kinds that a cache's name in Cache-Status stands for away.
+func without(found []kind, name string) []kind {
+	return slices.DeleteFunc(slices.Clone(found), func(k kind) bool {
+		return slices.ContainsFunc(signs, func(s sign) bool {
+			return s.kind == k && s.field == fieldCacheStatus && strings.Contains(strings.ToLower(name), s.part)
+		})
+	})
+}
+
 // prescribe returns the cure in the words of one of the servers, and which.
 // Caches are mended at the edge, the rest as near to the application as can be.
 func prescribe(found []kind, c remedy, s *subject) (kind, string) {
 	order := slices.Clone(found)
-	if c != cureKey && c != curePurge && c != cureOptions {
+	if c != cureKey && c != cureBehind && c != curePurge && c != cureOptions {
 		slices.Reverse(order)
 	}
 	for _, k := range append(order, kindUnknown) {
@@ -109,11 +119,21 @@ func fill(text string, s *subject) string {
 	if s.b.Text != "" {
 		origins = append(origins, s.b.Text)
 	}
+	quoted := make([]string, len(origins))
+	for i, o := range origins {
+		quoted[i] = regexp.QuoteMeta(o)
+	}
+	group := strings.Join(quoted, "|")
+	if len(quoted) > 1 {
+		group = "(" + group + ")"
+	}
 	return strings.NewReplacer(
 		"{A}", s.a.Text,
 		"{ORIGINS}", strings.Join(origins, " "),
 		"{ORIGIN-LIST}", `"`+strings.Join(origins, `", "`)+`"`,
-		"{A-REGEXP}", strings.ReplaceAll(s.a.Text, ".", `\.`),
+		"{REGEXP}", "^"+group+"$",
+		"{EXACT-LIST}", `{ exact: "`+strings.Join(origins, `" }, { exact: "`)+`" }`,
+		"{NGINX-MAP}", "map $http_origin $cors_origin { "+strings.Join(origins, " $http_origin; ")+" $http_origin; }",
 		"{METHOD}", s.method,
 		"{HEADERS}", headers,
 		"{HEADER-LIST}", `"`+strings.ReplaceAll(headers, ", ", `", "`)+`"`,

@@ -50,12 +50,16 @@ func TestPrescribe(t *testing.T) {
 		fix   string
 	}{
 		{[]kind{kindNginx}, cureErrors, kindNginx, "add_header Access-Control-Allow-Origin $cors_origin always; (it is always that covers errors)"},
+		{[]kind{kindNginx}, cureAllow, kindNginx, "in http: " + nginxMap + " in the location: add_header Access-Control-Allow-Origin $cors_origin always;"},
+		{[]kind{kindNginx}, cureStrict, kindNginx, "in http: " + nginxMap + ` with whole origins; a regular expression needs ^, $ and \. for each dot`},
+		{[]kind{kindEnvoy}, cureAllow, kindEnvoy, `in the route's CorsPolicy (envoy.filters.http.cors): allow_origin_string_match: [{ exact: "https://app.example.com" }, { exact: "https://partner.example.com" }]`},
+		{[]kind{kindCaddy}, cureAllow, kindCaddy, `@cors header_regexp Origin ^(https://app\.example\.com|https://partner\.example\.com)$ and: header @cors Access-Control-Allow-Origin {header.Origin}`},
 		{[]kind{kindUnknown}, cureMaxAge, kindUnknown, "Access-Control-Max-Age: 7200"},
 		{[]kind{kindCloudflare, kindExpress}, cureAllow, kindExpress, `app.use(cors({ origin: ["https://app.example.com", "https://partner.example.com"] })) before the routes`},
 		{[]kind{kindCloudFront, kindExpress}, cureKey, kindCloudFront, `cache policy: HeaderBehavior whitelist, Items: ["Origin"]`},
 		{[]kind{kindCaddy}, cureKey, kindUnknown, "put Origin into the cache key, or send Vary: Origin on every answer and use a cache that honours it; then purge"},
 		{[]kind{kindNginx}, cureHeaders, kindNginx, `add_header Access-Control-Allow-Headers "X-Id" always;`},
-		{[]kind{kindApache}, cureStrict, kindApache, `SetEnvIf Origin "^https://app\.example\.com$" CORS=$0`},
+		{[]kind{kindApache}, cureStrict, kindApache, `SetEnvIf Origin "^(https://app\.example\.com|https://partner\.example\.com)$" CORS=$0`},
 	} {
 		got, fix := prescribe(c.found, c.cure, s)
 		if got != c.want || fix != c.fix {
@@ -91,7 +95,7 @@ func TestCuresAreComplete(t *testing.T) {
 				t.Errorf("remedy %d: %s is never detected", c, k)
 			}
 			filled := fill(line, s)
-			for _, left := range []string{"{A", "{ORIGIN", "{METHOD", "{HEADER", "\n"} {
+			for _, left := range []string{"{A", "{ORIGIN", "{METHOD", "{HEADER", "{REG", "{EXACT", "{NGINX", "\n"} {
 				if strings.Contains(filled, left) {
 					t.Errorf("remedy %d, %s: not one line, or not filled in: %s", c, k, filled)
 				}

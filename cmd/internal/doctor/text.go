@@ -28,7 +28,11 @@ func (rep *Report) WriteText(w io.Writer, paint Paint) error {
 	}
 	fmt.Fprintf(&b, "  preflight  %s\n", strings.Join(append([]string{rep.Method}, rep.Headers...), ", "))
 	fmt.Fprintf(&b, "  server     %s\n", strings.Join(rep.Servers, ", "))
-	fmt.Fprintf(&b, "  requests   %d\n\n", len(rep.Exchanges))
+	requests := len(rep.Exchanges)
+	for _, x := range rep.Exchanges {
+		requests += x.Retries
+	}
+	fmt.Fprintf(&b, "  requests   %d\n\n", requests)
 	rep.table(&b, paint)
 	for _, f := range rep.Findings {
 		rep.finding(&b, f, paint)
@@ -42,7 +46,7 @@ func (rep *Report) table(b *strings.Builder, paint Paint) {
 	for _, c := range rep.Checks {
 		word, severity := "ok", Severity("")
 		switch c.Result {
-		case "skipped":
+		case "skipped", undecidedResult:
 			word, severity = "-", Note
 		case string(Fault):
 			word, severity = "FAULT", Fault
@@ -169,6 +173,12 @@ func (rep *Report) verdict(paint Paint) string {
 		text, severity = plural(faults, "fault"), Fault
 	} else if warnings > 0 {
 		severity = Warning
+	}
+	if n := rep.undecided(); n > 0 {
+		if faults == 0 {
+			text, severity = "not known", Warning
+		}
+		text += ", " + plural(n, "check") + " not decided"
 	}
 	if warnings > 0 {
 		text += ", " + plural(warnings, "warning")
