@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"veneer/cache/cachestatus"
@@ -116,10 +117,13 @@ func (x *exchange) notModified(h http.Header, o *Object) bool {
 	if x.origin.Full || rfc9111.Evaluate(x.r.Method, x.r.Header, &o.Meta, o.Status) != rfc9111.NotModified {
 		return false
 	}
+	// The browser keeps the stored fields and puts those of the 304 over them:
+	// what it may read is decided on all of them.
+	x.dress(http.StatusOK)
 	for _, name := range representationFields {
 		delete(h, name)
 	}
-	x.start(http.StatusNotModified)
+	x.send(http.StatusNotModified)
 	return true
 }
 
@@ -208,6 +212,7 @@ func (x *exchange) deliverResponse(res *http.Response) {
 	}
 	if len(res.Trailer) > 0 {
 		x.route.CORS.Strip(res.Trailer, false)
+		dropOwn(res.Trailer)
 		for name, lines := range res.Trailer {
 			h[http.TrailerPrefix+name] = lines
 		}
@@ -217,8 +222,19 @@ func (x *exchange) deliverResponse(res *http.Response) {
 // announceTrailers says which trailer fields follow (RFC 9110 §6.6.2).
 func (x *exchange) announceTrailers(h http.Header, res *http.Response) {
 	x.route.CORS.Strip(res.Trailer, false)
+	dropOwn(res.Trailer)
 	for name := range res.Trailer {
 		h["Trailer"] = append(h["Trailer"], name)
+	}
+}
+
+// dropOwn removes what a policy notes in a message for its Apply, where no Apply
+// follows.
+func dropOwn(h http.Header) {
+	for name := range h {
+		if strings.HasPrefix(name, "Veneer-") {
+			delete(h, name)
+		}
 	}
 }
 
@@ -256,9 +272,24 @@ func (x *exchange) copyBody(res *http.Response) bool {
 // start puts the CORS fields of the client at hand on, last of all, and sends
 // the final status.
 func (x *exchange) start(status int) {
-	if x.route != nil {
-		x.route.CORS.Apply(x.w.Header(), x.r.Header, x.origin)
+	x.dress(status)
+	x.send(status)
+}
+
+// dress puts the CORS fields of the client at hand on.
+func (x *exchange) dress(status int) {
+	if x.route == nil {
+		return
 	}
+	if c, ok := x.route.CORS.(notModifier); ok && status == http.StatusNotModified {
+		c.NotModified(x.w.Header(), x.r.Header, x.origin)
+		return
+	}
+	x.route.CORS.Apply(x.w.Header(), x.r.Header, x.origin)
+}
+
+// send sends the final status.
+func (x *exchange) send(status int) {
 	x.started = true
 	x.decision.Status = status
 	x.w.WriteHeader(status)

@@ -53,11 +53,11 @@ type Engine struct {
 	exchanges sync.Pool // *exchange
 }
 
-// marks remember the keys of flights whose answers cannot be shared.
-// *flight.Marks are some.
+// marks remember the keys of flights whose answers cannot be shared, and the
+// cachestatus.Reason. *flight.Marks are some.
 type marks interface {
-	Mark(key []byte, now time.Time)
-	Marked(key []byte, now time.Time) bool
+	Mark(key []byte, why uint8, now time.Time)
+	Marked(key []byte, now time.Time) (why uint8, ok bool)
 	Clear(key []byte)
 }
 

@@ -43,7 +43,9 @@ type Explanation struct {
 	Reuse    rfc9111.Reuse
 	Why      cachestatus.Reason
 	Marked   bool // the key has a hit-for-miss mark: nobody would wait for another's fetch
-	InFlight bool // the key is being fetched: the request would wait for that
+	// MarkedFor is why a response was marked at last: it could not be stored.
+	MarkedFor cachestatus.Reason
+	InFlight  bool // the key is being fetched: the request would wait for that
 
 	Asked []*http.Request // to the upstream, in order; no content
 	// Assessed is the upstream's response as the cache weighs it: without CORS
@@ -132,7 +134,10 @@ func (s *stage) describe(x *exchange, out *Explanation) {
 		return
 	}
 	out.Key = slices.Clone(x.key.Bytes)
-	out.Marked = x.marked
+	if out.Marked = x.marked; out.Marked {
+		why, _ := s.real.marks.Marked(x.flightBuf, x.now)
+		out.MarkedFor = cachestatus.Reason(why)
+	}
 	out.InFlight = s.real.flights.Has(x.flightBuf)
 	out.Variants, out.Selected = store.found, store.selected
 	if out.Selected != nil {

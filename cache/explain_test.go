@@ -80,6 +80,7 @@ type troupe struct {
 	clock    time.Time
 	says     cache.Assumption
 	fails    bool
+	ranged   bool // the client asks for a range
 	asked    []*http.Request
 	decision cache.Decision
 }
@@ -178,6 +179,12 @@ func (x *troupe) RoundTrip(r *http.Request) (*http.Response, error) {
 			res.StatusCode = 304
 		}
 	}
+	if x.ranged && res.StatusCode == 206 && r.Header["Range"] == nil {
+		res.StatusCode = 200
+		_, whole, _ := strings.Cut(h.Get("Content-Range"), "/")
+		h.Set("Content-Length", whole)
+		delete(h, "Content-Range")
+	}
 	if n, err := strconv.Atoi(h.Get("Content-Length")); err == nil {
 		res.ContentLength = int64(n)
 		if r.Method != "HEAD" && res.StatusCode != 204 && res.StatusCode != 304 {
@@ -214,6 +221,7 @@ func requests(rs []*http.Request) []string {
 func (x *troupe) perform(r *http.Request, fails bool) outcome {
 	x.mu.Lock()
 	x.asked, x.fails, x.decision = nil, fails, cache.Decision{}
+	x.ranged = r.Header["Range"] != nil
 	x.mu.Unlock()
 	w := httptest.NewRecorder()
 	r = r.Clone(r.Context())
@@ -222,6 +230,8 @@ func (x *troupe) perform(r *http.Request, fails bool) outcome {
 	}
 	x.engine.ServeHTTP(w, r)
 	x.engine.Quiet()
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	return outcome{x.decision, w.Result().Header, requests(x.asked)}
 }
 
@@ -276,7 +286,7 @@ func TestExplainSeesFlightsAndMarks(t *testing.T) {
 			return x.engine.Explain(httptest.NewRequest("GET", "http://site.example"+path, nil), cache.Assumption{})
 		}
 		x.get("/private")
-		if ex := explain("/private"); !ex.Marked || ex.InFlight || ex.Outcome.Decision.Reason != cachestatus.HitForMiss {
+		if ex := explain("/private"); !ex.Marked || ex.MarkedFor != cachestatus.NoStore || ex.InFlight || ex.Outcome.Decision.Reason != cachestatus.HitForMiss {
 			t.Errorf("marked: %+v", ex)
 		}
 		done := make(chan answer)
@@ -319,7 +329,8 @@ func TestNotStoredSaysWhy(t *testing.T) {
 	}{
 		{"stored", ask("GET", "de", "Cache-Control", "no-cache"), fresh, cachestatus.RequestNoCache, cachestatus.None},
 		{"no-store", ask("GET", "fr"), http.Header{"Cache-Control": {"no-store"}}, cachestatus.VaryMismatch, cachestatus.NoStore},
-		{"again", ask("GET", "fr"), http.Header{"Cache-Control": {"no-store"}}, cachestatus.VaryMismatch, cachestatus.HitForMiss},
+		{"again", ask("GET", "fr"), http.Header{"Cache-Control": {"no-store"}}, cachestatus.VaryMismatch, cachestatus.NoStore},
+		{"storable now", ask("GET", "fr"), http.Header{"Cache-Control": {"max-age=60"}, "Content-Length": {"1"}}, cachestatus.VaryMismatch, cachestatus.HitForMiss},
 		{"variants", ask("GET", "en"), fresh, cachestatus.TooManyVariants, cachestatus.TooManyVariants},
 		{"head", ask("HEAD", "it"), fresh, cachestatus.VaryMismatch, cachestatus.Method},
 		{"range", ask("GET", "es", "Range", "bytes=0-1"), fresh, cachestatus.VaryMismatch, cachestatus.RequestRange},
@@ -458,6 +469,62 @@ func TestExplainKnowsTheWay(t *testing.T) {
 	}
 }
 
+// A range of something small is followed by a fetch of the whole, whether the
+// upstream knows ranges or not; what is large, or may not be stored, is not.
+func TestRangesAreFetchedWhole(t *testing.T) {
+	part := func(total string) http.Header {
+		return http.Header{"Content-Range": {"bytes 0-1/" + total}, "Content-Length": {"2"}, "Cache-Control": {"max-age=9"}}
+	}
+	for _, c := range []struct {
+		name  string
+		says  cache.Assumption
+		asked int
+		next  cache.Result
+	}{
+		{"part", cache.Assumption{Status: 206, Header: part("7")}, 2, cache.ResultHit},
+		{"part of something large", cache.Assumption{Status: 206, Header: part("2000000")}, 1, cache.ResultMiss},
+		{"part of something unknown", cache.Assumption{Status: 206, Header: part("*")}, 1, cache.ResultMiss},
+		{"whole", cache.Assumption{Header: http.Header{"Content-Length": {"7"}, "Cache-Control": {"max-age=9"}}}, 2, cache.ResultHit},
+		{"large whole", cache.Assumption{Header: http.Header{"Content-Length": {"2000000"}, "Cache-Control": {"max-age=9"}}}, 1, cache.ResultMiss},
+		{"whole of unknown length", cache.Assumption{Header: http.Header{"Cache-Control": {"max-age=9"}}}, 1, cache.ResultMiss},
+		{"whole that may not be stored", cache.Assumption{Header: http.Header{"Content-Length": {"7"}, "Cache-Control": {"no-store"}}}, 1, cache.ResultMiss},
+		{"whole that varies on everything", cache.Assumption{Header: http.Header{"Content-Length": {"7"}, "Cache-Control": {"max-age=9"}, "Vary": {"*"}}}, 1, cache.ResultMiss},
+		{"error", cache.Assumption{Status: 404, Header: http.Header{"Content-Length": {"7"}, "Cache-Control": {"max-age=9"}}}, 1, cache.ResultMiss},
+	} {
+		x := newTroupe(t, map[string]*cache.Route{"/": {Name: "/", MaxObject: 8 << 20, Variants: 4, CORS: noCORS{}}})
+		x.says = c.says
+		if x.says.Status == 0 {
+			x.says.Status = 200
+		}
+		r := httptest.NewRequest("GET", "http://site.example/p", nil)
+		r.Header.Set("Range", "bytes=0-1")
+		ex := x.engine.Explain(r, x.says)
+		first, second := x.perform(r, false), x.perform(r, false)
+		if ex.Outcome.Decision != first.Decision || len(ex.Asked) != c.asked || len(first.Asked) != c.asked || first.Decision.Result != cache.ResultMiss {
+			t.Errorf("%s: foretold %+v and %d requests, got %+v and %d, want %d", c.name, ex.Outcome.Decision, len(ex.Asked), first.Decision, len(first.Asked), c.asked)
+		}
+		if ex.Next.Decision != second.Decision || second.Decision.Result != c.next || (ex.Stored != nil) != (c.next == cache.ResultHit) {
+			t.Errorf("%s, again: foretold %+v, got %+v, want %v", c.name, ex.Next.Decision, second.Decision, c.next)
+		}
+		x.close(t)
+	}
+}
+
+// A targeted field of our own name counts, and what Connection names does not
+// (RFC 9213 §2.2, RFC 9110 §7.6.1).
+func TestExplainHearsTheUpstream(t *testing.T) {
+	route := &cache.Route{Name: "/", MaxObject: 1 << 10, Variants: 1, CORS: noCORS{}}
+	route.Policy.Targets = []string{"Veneer-Cache-Control", "Cdn-Cache-Control"}
+	x := newTroupe(t, map[string]*cache.Route{"/": route})
+	defer x.close(t)
+	ex := x.engine.Explain(httptest.NewRequest("GET", "http://site.example/", nil), cache.Assumption{Header: http.Header{
+		"Veneer-Cache-Control": {"max-age=30"}, "Cache-Control": {"no-store"}, "Connection": {"X-Hop"}, "Keep-Alive": {"timeout=5"},
+	}})
+	if ex.Stored == nil || ex.Stored.Meta.Lifetime != 30*time.Second || ex.Outcome.Header["Connection"] != nil || ex.Outcome.Header["Keep-Alive"] != nil {
+		t.Errorf("got %+v, stored %+v", ex.Outcome, ex.Stored)
+	}
+}
+
 // However much content is assumed, a bounded part of it is made up.
 func TestExplainMakesLittleContent(t *testing.T) {
 	x := newTroupe(t, map[string]*cache.Route{"/": {Name: "/", MaxObject: 64 << 20, Variants: 4, CORS: noCORS{}}})
@@ -468,7 +535,7 @@ func TestExplainMakesLittleContent(t *testing.T) {
 		stored int
 	}{
 		{"7", cachestatus.None, 7},
-		{strconv.Itoa(64 << 20), cachestatus.None, 1 << 20},
+		{strconv.Itoa(64 << 20), cachestatus.None, 1<<20 + 1},
 		{strconv.Itoa(64<<20 + 1), cachestatus.TooLarge, -1},
 		{"9223372036854775807", cachestatus.TooLarge, -1},
 	} {

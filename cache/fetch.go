@@ -316,7 +316,7 @@ func (j *fill) overflowed(why flight.Overflow) {
 		j.unstored(cachestatus.MemoryBudget) // of the moment, not of the key
 		return
 	}
-	j.mark()
+	j.mark(cachestatus.TooLarge)
 	j.unstored(cachestatus.TooLarge)
 }
 
@@ -351,10 +351,10 @@ func (j *fill) refusal(err error) cachestatus.Reason {
 	case errors.Is(err, ErrNotAdmitted):
 		return cachestatus.NotAdmitted
 	case errors.Is(err, ErrTooManyVariants):
-		j.mark() // nobody need wait for what will not be there
+		j.mark(cachestatus.TooManyVariants) // nobody need wait for what will not be there
 		return cachestatus.TooManyVariants
 	case errors.Is(err, ErrTooManyOrigins):
-		j.mark()
+		j.mark(cachestatus.TooManyOrigins)
 		return cachestatus.TooManyOrigins
 	}
 	j.e.log("cache: store cannot take a response", err)
@@ -436,10 +436,10 @@ func (j *fill) publishStale(ctx context.Context, status int) {
 	j.flight.Finish(nil)
 }
 
-// mark remembers that waiting for this key is of no use for a while.
-func (j *fill) mark() {
+// mark remembers that waiting for this key is of no use for a while, and why.
+func (j *fill) mark(why cachestatus.Reason) {
 	if !j.route.NoCollapse { // there nobody waits, and every flight has its own key
-		j.e.marks.Mark(j.flightKey, j.e.now())
+		j.e.marks.Mark(j.flightKey, uint8(why), j.e.now())
 	}
 }
 
@@ -447,7 +447,7 @@ func (j *fill) mark() {
 // whose request began the flight, or drops it when that client has left.
 func (j *fill) handOver(res *http.Response, o *Object, reason cachestatus.Reason) (handed bool) {
 	if res == nil || !rfc9111.ErrorStatus(res.StatusCode) {
-		j.mark() // a failing upstream's errors are no property of the key
+		j.mark(reason) // a failing upstream's errors are no property of the key
 	}
 	j.mu.Lock()
 	keep := j.client != nil && !j.abandoned

@@ -24,11 +24,9 @@ func (x *exchange) fillStep() {
 	// request; its Vary names the fields that the next key needs.
 	for range 3 {
 		x.flightKey(false)
-		if x.e.marks.Marked(x.flightBuf, x.now) {
-			x.marked = true
-			x.note(cachestatus.HitForMiss)
-			x.unstored(cachestatus.HitForMiss)
-			break
+		if why, ok := x.e.marks.Marked(x.flightBuf, x.now); ok {
+			x.passMarked(cachestatus.Reason(why))
+			return
 		}
 		if x.joinFlight() {
 			return
@@ -46,10 +44,23 @@ func (x *exchange) fillStep() {
 	x.forward()
 }
 
+// passMarked goes forward for a request whose key has a mark, for that reason.
+func (x *exchange) passMarked(why cachestatus.Reason) {
+	x.marked = true
+	x.note(cachestatus.HitForMiss)
+	x.unstored(why) // most likely again
+	x.forward()
+	if _, still := x.e.marks.Marked(x.flightBuf, x.now); !still {
+		// The response could have been stored, so only the mark kept it out.
+		x.decision.NotStored = cachestatus.HitForMiss
+	}
+}
+
 // alone reports whether the request goes forward without a flight.
 func (x *exchange) alone() bool {
 	if x.bypass || x.r.Method != http.MethodGet {
-		x.unstored(cachestatus.Method) // without a bypass it is HEAD
+		x.note(cachestatus.Method) // without a bypass it is HEAD
+		x.unstored(cachestatus.Method)
 		return true
 	}
 	if x.object == nil && x.r.Header["Range"] != nil {
@@ -295,20 +306,41 @@ func (x *exchange) refresh(o *Object) {
 // whole because a range of it was asked for.
 const rangeWhole = 1 << 20
 
-// fetchWhole fetches the whole of a small representation after a range of it
-// was passed on, so that the next range comes from the store.
+// fetchWhole fetches the whole of a small representation after a range of it,
+// or the whole because the upstream knows no ranges (RFC 9110 §14.2), was
+// passed on, so that the next range comes from the store.
 func (x *exchange) fetchWhole(res *http.Response) {
-	if x.bypass || x.object != nil || x.r.Method != http.MethodGet || res.StatusCode != http.StatusPartialContent {
+	if x.bypass || x.object != nil || x.r.Method != http.MethodGet || x.r.Header["Range"] == nil {
 		return
 	}
-	_, total, ok := strings.Cut(res.Header.Get("Content-Range"), "/")
-	size, err := strconv.ParseInt(total, 10, 64)
-	if !ok || err != nil || size > min(rangeWhole, x.route.MaxObject) {
+	size := wholeSize(res)
+	if size < 0 || size > min(rangeWhole, x.route.MaxObject) || len(res.Trailer) > 0 {
 		return
 	}
-	if _, reason := x.assess(res, http.StatusOK); reason == cachestatus.None {
+	_, reason := x.assess(res, http.StatusOK)
+	_, star := key.Names(res.Header["Vary"])
+	if reason != cachestatus.None || star {
+		return
+	}
+	x.flightKey(true)
+	if _, marked := x.e.marks.Marked(x.flightBuf, x.now); !marked { // else it was fetched, and could not be stored
 		x.refresh(nil)
 	}
+}
+
+// wholeSize returns how large the representation is that res has a part of, or
+// all, or -1 when that is not known or res has neither.
+func wholeSize(res *http.Response) int64 {
+	switch res.StatusCode {
+	case http.StatusOK:
+		return res.ContentLength
+	case http.StatusPartialContent:
+		_, total, _ := strings.Cut(res.Header.Get("Content-Range"), "/")
+		if size, err := strconv.ParseInt(total, 10, 64); err == nil {
+			return size
+		}
+	}
+	return -1
 }
 
 // assess says whether res, taken as a response with the given status, could be

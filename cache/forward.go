@@ -46,7 +46,7 @@ func (x *exchange) forward() {
 		return
 	}
 	x.decision.Upstream = res.StatusCode
-	reason := receive(x.route, res, x.origin, safe(x.r.Method))
+	reason := receive(x.route, res, x.origin, safe(x.r.Method) && !isUpgrade(x.r))
 	x.unstored(reason)
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		x.deliverUpgrade(res)

@@ -25,7 +25,7 @@ func routesOf(t *rapid.T) map[string]*cache.Route {
 		Key:     key.Spec{Query: key.Query{Sort: pick("sort"), Ignore: []string{"utm_*"}}, Headers: []string{"X-Tenant"}},
 		Request: cache.Edits{Set: map[string][]string{"X-Set": {"1"}}, Remove: []string{"Cookie2"}},
 		Policy: rfc9111.Policy{
-			Targets: []string{"Cdn-Cache-Control"}, SetCookie: rfc9111.SetCookiePolicy(rapid.IntRange(0, 2).Draw(t, "set-cookie")),
+			Targets: []string{"Veneer-Cache-Control", "Cdn-Cache-Control"}, SetCookie: rfc9111.SetCookiePolicy(rapid.IntRange(0, 2).Draw(t, "set-cookie")),
 		},
 	}
 	if pick("policy") {
@@ -88,6 +88,7 @@ func assumptionOf(t *rapid.T, r *http.Request, now time.Time) cache.Assumption {
 	}
 	for _, f := range [][]string{
 		{"Cache-Control", "max-age=10", "", "max-age=10, stale-while-revalidate=5", "s-maxage=10", "no-store", "private", "no-cache", "public", "max-age=1, stale-if-error=60", `private="X-P", max-age=9`},
+		{"Veneer-Cache-Control", "", "", "max-age=30", "no-store"},
 		{"Cdn-Cache-Control", "", "", "", "max-age=20", "no-store"},
 		{"Expires", "", "", "0", now.Add(time.Minute).Format(http.TimeFormat)},
 		{"Etag", `"a"`, "", `"b"`}, {"Last-Modified", "", now.Add(-time.Hour).Format(http.TimeFormat)},
@@ -100,6 +101,11 @@ func assumptionOf(t *rapid.T, r *http.Request, now time.Time) cache.Assumption {
 		if v := one(t, f[0]+" of the response", f[1], f[2:]...); v != "" {
 			a.Header.Set(f[0], v)
 		}
+	}
+	if r.Header["Range"] != nil && rapid.Bool().Draw(t, "a part") {
+		a.Status = 206
+		a.Header.Set("Content-Range", rapid.SampledFrom([]string{"bytes 0-1/7", "bytes 0-1/*", "bytes 0-1/2000"}).Draw(t, "Content-Range"))
+		a.Header.Set("Content-Length", "2")
 	}
 	return a
 }

@@ -191,9 +191,12 @@ func (o *Object) hitFields(now time.Time) *dynamicFields {
 	return p
 }
 
-// ttl is the freshness that is left in whole seconds, so that it and Age add up
-// to the lifetime.
+// ttl is the freshness that is left: in whole seconds while it is fresh, so that
+// it and Age add up to the lifetime, and never 0 once it is stale.
 func (o *Object) ttl(now time.Time) time.Duration {
+	if left := o.Meta.TTL(now); left < 0 {
+		return left
+	}
 	return o.Meta.Lifetime.Truncate(time.Second) - o.Age(now).Truncate(time.Second)
 }
 

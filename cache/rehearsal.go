@@ -48,7 +48,7 @@ func (e *Engine) rehearse(now time.Time, a Assumption, fails bool) *stage {
 		return "http"
 	}
 	s.engine = New(Config{Plan: &plan, Now: func() time.Time { return now }})
-	s.engine.marks = &playedMarks{under: e.marks, own: make(map[string]bool)}
+	s.engine.marks = &playedMarks{under: e.marks, own: make(map[string]playedMark)}
 	return s
 }
 
@@ -58,6 +58,7 @@ func (s *stage) close() { _ = s.engine.Close(context.Background()) } // nothing 
 // began in the background has ended too.
 func (s *stage) play(r *http.Request, out *Outcome) *exchange {
 	w := &notepad{header: make(http.Header)}
+	s.upstream.ranged = r.Header["Range"] != nil
 	r = r.Clone(context.Background())
 	r.Body = http.NoBody
 	if r.ContentLength > 0 {
@@ -117,6 +118,9 @@ type player struct {
 	says  Assumption
 	fails bool
 	now   time.Time
+	// ranged: the client asks for a range, so that is what a 206 answers. It is
+	// set between requests.
+	ranged bool
 
 	mu       sync.Mutex // guards what follows: a fetch has a goroutine of its own
 	asked    []*http.Request
@@ -156,33 +160,47 @@ func (p *part) RoundTrip(r *http.Request) (*http.Response, error) {
 		Header: make(http.Header), Body: http.NoBody, ContentLength: -1, Request: r,
 	}
 	for name, lines := range p.says.Header {
-		if !hopByHop(name) { // net/http and the transport take these out
-			res.Header[name] = slices.Clone(lines)
-		}
+		res.Header[name] = slices.Clone(lines)
 	}
 	if res.Header["Date"] == nil {
 		res.Header["Date"] = []string{p.now.UTC().Format(http.TimeFormat)}
 	}
 	if p.passage != nil {
-		p.passage.Incoming(res.Header)
+		p.passage.Incoming(res.Header) // sees Connection, which names others
+	}
+	for _, name := range ofConnection {
+		delete(res.Header, name)
+	}
+	length := p.says.Header.Get("Content-Length")
+	if p.ranged && status == http.StatusPartialContent && r.Header["Range"] == nil {
+		// The whole, for the store: the 206 that is assumed says how large it is.
+		res.StatusCode = http.StatusOK
+		_, length, _ = strings.Cut(res.Header.Get("Content-Range"), "/")
+		delete(res.Header, "Content-Range")
 	}
 	for name := range strings.SplitSeq(p.says.Header.Get("Trailer"), ",") {
 		if name = http.CanonicalHeaderKey(strings.TrimSpace(name)); name != "" {
 			res.Trailer = http.Header{name: nil}
 		}
 	}
-	p.content(res)
+	p.content(res, length)
 	p.response = res
 	return res, nil
 }
 
-// maxPlayed bounds the content that is made up to be stored, in bytes.
-const maxPlayed = 1 << 20
+// ofConnection are the fields of a response that net/http and the transport
+// take out (RFC 9110 §7.6.1). Names of our own are not among them: an upstream
+// may say Veneer-Cache-Control.
+var ofConnection = [...]string{"Connection", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length"}
 
-// content gives a response the content that its Content-Length says, or less
-// where that decides nothing: no more than maxPlayed of what may be stored.
-func (p *part) content(res *http.Response) {
-	n, err := strconv.ParseInt(p.says.Header.Get("Content-Length"), 10, 64)
+// maxPlayed bounds the content that is made up to be stored, in bytes. It is
+// above the limits that decide something (rangeWhole, postedMax).
+const maxPlayed = max(rangeWhole, postedMax) + 1
+
+// content gives a response as much content as length says, or less where that
+// decides nothing: no more than maxPlayed of what may be stored.
+func (p *part) content(res *http.Response, length string) {
+	n, err := strconv.ParseInt(length, 10, 64)
 	if err != nil || n < 0 {
 		return
 	}
@@ -399,27 +417,33 @@ type playedMarks struct {
 	under marks
 
 	mu  sync.Mutex // guards own
-	own map[string]bool
+	own map[string]playedMark
+}
+
+// playedMark is a mark that was set, or taken away.
+type playedMark struct {
+	why    uint8
+	marked bool
 }
 
 // Mark implements marks.
-func (m *playedMarks) Mark(key []byte, _ time.Time) { m.set(key, true) }
+func (m *playedMarks) Mark(key []byte, why uint8, _ time.Time) { m.set(key, playedMark{why, true}) }
 
 // Clear implements marks.
-func (m *playedMarks) Clear(key []byte) { m.set(key, false) }
+func (m *playedMarks) Clear(key []byte) { m.set(key, playedMark{}) }
 
-func (m *playedMarks) set(key []byte, marked bool) {
+func (m *playedMarks) set(key []byte, to playedMark) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.own[string(key)] = marked
+	m.own[string(key)] = to
 }
 
 // Marked implements marks.
-func (m *playedMarks) Marked(key []byte, now time.Time) bool {
+func (m *playedMarks) Marked(key []byte, now time.Time) (why uint8, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if marked, ok := m.own[string(key)]; ok {
-		return marked
+	if own, ok := m.own[string(key)]; ok {
+		return own.why, own.marked
 	}
 	return m.under.Marked(key, now)
 }

@@ -57,6 +57,13 @@ type CORS interface {
 	Apply(h, request http.Header, o Origin)
 }
 
+// notModifier is a CORS with fields of its own for a 304 that came from the
+// upstream, which has but a few of the response's fields: those that it has
+// replace the browser's (RFC 9111 §3.2).
+type notModifier interface {
+	NotModified(h, request http.Header, o Origin)
+}
+
 // Edits are changes that a route makes to a message's fields. Names are in
 // canonical form. Immutable.
 type Edits struct {

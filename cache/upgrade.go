@@ -32,6 +32,7 @@ func (x *exchange) deliverUpgrade(res *http.Response) {
 	defer conn.Close()
 	x.started = true
 	x.decision.Status = res.StatusCode
+	dropOwn(res.Header)
 	if err := writeSwitch(rw.Writer, res); err != nil {
 		return
 	}

@@ -6,6 +6,7 @@
 package cachestatus
 
 import (
+	"math"
 	"strconv"
 	"time"
 )
@@ -45,7 +46,7 @@ type Status struct {
 	Hit            bool          // answered from a stored response without going forward
 	Forward        Forward       // why it went forward; NotForwarded on a hit and on answers of our own
 	UpstreamStatus int           // fwd-status; 0 when there is none or it is the same
-	TTL            time.Duration // remaining freshness, negative when stale; written only with HasTTL
+	TTL            time.Duration // remaining freshness, negative when stale; written in whole seconds, rounded down, and only with HasTTL
 	HasTTL         bool
 	Stored         bool
 	Collapsed      bool
@@ -70,7 +71,7 @@ func (s *Status) Append(dst []byte) []byte {
 	}
 	if s.HasTTL {
 		dst = append(dst, "; ttl="...)
-		dst = strconv.AppendInt(dst, int64(s.TTL/time.Second), 10)
+		dst = strconv.AppendInt(dst, int64(math.Floor(s.TTL.Seconds())), 10)
 	}
 	if s.Stored {
 		dst = append(dst, "; stored"...)

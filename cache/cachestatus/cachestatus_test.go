@@ -17,6 +17,8 @@ func TestStatusText(t *testing.T) {
 	}{
 		{"hit", Status{Hit: true, HasTTL: true, TTL: 57 * time.Second}, "veneer; hit; ttl=57"},
 		{"stale hit", Status{Hit: true, HasTTL: true, TTL: -3 * time.Second, Detail: Stale}, "veneer; hit; ttl=-3; detail=stale"},
+		{"stale for half a second", Status{Hit: true, HasTTL: true, TTL: -time.Second / 2, Detail: Stale}, "veneer; hit; ttl=-1; detail=stale"},
+		{"half a second left", Status{Hit: true, HasTTL: true, TTL: time.Second / 2}, "veneer; hit; ttl=0"},
 		{"miss stored", Status{Forward: URIMiss, UpstreamStatus: 200, Stored: true}, "veneer; fwd=uri-miss; fwd-status=200; stored"},
 		{"collapsed", Status{Forward: VaryMiss, Collapsed: true}, "veneer; fwd=vary-miss; collapsed"},
 		{"not stored", Status{Forward: Miss, Detail: Private}, "veneer; fwd=miss; detail=private"},

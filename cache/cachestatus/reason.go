@@ -120,7 +120,7 @@ var entries = [reasonCount]entry{
 	CachingOff:          {"caching-off", "policy", "the route has caching switched off"},
 	Preflight:           {"preflight", "Fetch", "a CORS preflight, answered from the route's policy"},
 	Trailers:            {"trailers", "RFC 9110 §6.5.1", "the response announces trailers, which a stored response cannot keep"},
-	Stale:               {"stale", "RFC 9111 §4.2", "the stored response is stale, and stale use is not allowed or no longer"},
+	Stale:               {"stale", "RFC 9111 §4.2", "the stored response is stale: its age has reached its freshness lifetime"},
 	NoCache:             {"no-cache", "RFC 9111 §5.2.2.4", "the stored response says no-cache"},
 	MustRevalidate:      {"must-revalidate", "RFC 9111 §5.2.2.2", "the stored response is stale and says must-revalidate, proxy-revalidate or s-maxage, so it is never served stale"},
 	RequestNoCache:      {"request-no-cache", "RFC 9111 §5.2.1.4", "the request says no-cache"},

@@ -22,7 +22,7 @@ func TestAllocations(t *testing.T) {
 	done.Finish(nil)
 	defer done.Leave()
 	marks := NewMarks(MarksOptions{})
-	marks.Mark(key, noon)
+	marks.Mark(key, 0, noon)
 	later, other := noon.Add(time.Second), []byte("other")
 	buf := make([]byte, 1000)
 
@@ -50,7 +50,7 @@ func TestAllocations(t *testing.T) {
 		}},
 		{"Marked", 0, func() { marks.Marked(key, later) }},
 		{"not Marked", 0, func() { marks.Marked(other, later) }},
-		{"Mark again", 0, func() { marks.Mark(key, later) }},
+		{"Mark again", 0, func() { marks.Mark(key, 0, later) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -70,7 +70,7 @@ func BenchmarkFanOut(b *testing.B) {
 
 func BenchmarkMarked(b *testing.B) {
 	m, key := NewMarks(MarksOptions{}), []byte("https://www.example.com/a/path?and=query")
-	m.Mark(key, noon)
+	m.Mark(key, 0, noon)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {

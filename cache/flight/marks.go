@@ -19,7 +19,7 @@ const (
 
 // Marks remembers keys whose last answer could not be shared (hit-for-miss), so
 // that requests for them go on alone instead of queueing for an answer that
-// will be of no use to them. It is bounded: beyond Max the oldest mark goes,
+// will be of no use to them, and why that was so. It is bounded: beyond Max the oldest mark goes,
 // which costs one round of waiting. It keeps a 64-bit hash of a key, seeded a
 // Marks; a collision costs one collapsing. It is safe for concurrent use; make
 // one with NewMarks. Time is the caller's.
@@ -39,6 +39,7 @@ type mark struct {
 	hash       uint64
 	at         time.Time
 	prev, next int32
+	why        uint8
 }
 
 // NewMarks makes an empty Marks.
@@ -55,9 +56,9 @@ func NewMarks(opt MarksOptions) *Marks {
 	}
 }
 
-// Mark remembers key from now on; a mark that is there begins anew. The key is
-// not kept.
-func (m *Marks) Mark(key []byte, now time.Time) {
+// Mark remembers key from now on, with why, which is the caller's to read; a
+// mark that is there begins anew. The key is not kept.
+func (m *Marks) Mark(key []byte, why uint8, now time.Time) {
 	h := maphash.Bytes(m.seed, key)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -77,27 +78,27 @@ func (m *Marks) Mark(key []byte, now time.Time) {
 		m.slots = append(m.slots, mark{})
 	}
 	newest := m.slots[0].prev
-	m.slots[i] = mark{hash: h, at: now, prev: newest}
+	m.slots[i] = mark{hash: h, at: now, prev: newest, why: why}
 	m.slots[newest].next = i
 	m.slots[0].prev = i
 	m.index[h] = i
 }
 
-// Marked says whether key has a mark that still holds. A clock that jumped by
-// more than the TTL, either way, ends a mark.
-func (m *Marks) Marked(key []byte, now time.Time) bool {
+// Marked says whether key has a mark that still holds, and why it was marked. A
+// clock that jumped by more than the TTL, either way, ends a mark.
+func (m *Marks) Marked(key []byte, now time.Time) (why uint8, ok bool) {
 	h := maphash.Bytes(m.seed, key)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	i, ok := m.index[h]
 	if !ok {
-		return false
+		return 0, false
 	}
 	if age := now.Sub(m.slots[i].at); age < m.ttl && age > -m.ttl {
-		return true
+		return m.slots[i].why, true
 	}
 	m.removeLocked(i)
-	return false
+	return 0, false
 }
 
 // Clear forgets key: its answers can be shared again.

@@ -62,12 +62,12 @@ func TestMarks(t *testing.T) {
 				now := noon.Add(s.at)
 				switch s.do {
 				case "mark":
-					m.Mark([]byte(s.key), now)
+					m.Mark([]byte(s.key), uint8(i), now)
 				case "clear":
 					m.Clear([]byte(s.key))
 				}
 				for key, want := range s.want {
-					if got := m.Marked([]byte(key), now); got != want {
+					if _, got := m.Marked([]byte(key), now); got != want {
 						t.Errorf("step %d: Marked(%s) = %t", i, key, got)
 					}
 				}
@@ -82,6 +82,7 @@ func TestMarksAgainstModel(t *testing.T) {
 		type entry struct {
 			key string
 			at  time.Time
+			why uint8
 		}
 		limit := rapid.IntRange(1, 6).Draw(t, "max")
 		m := NewMarks(MarksOptions{TTL: 10 * time.Second, Max: limit})
@@ -105,12 +106,13 @@ func TestMarksAgainstModel(t *testing.T) {
 			"tick": func(t *rapid.T) { now = now.Add(time.Duration(rapid.IntRange(0, 4).Draw(t, "s")) * time.Second) },
 			"mark": func(t *rapid.T) {
 				k := key.Draw(t, "key")
-				m.Mark([]byte(k), now)
+				why := rapid.Uint8().Draw(t, "why")
+				m.Mark([]byte(k), why, now)
 				remove(find(k))
 				if len(model) == limit {
 					remove(0)
 				}
-				model = append(model, entry{k, now})
+				model = append(model, entry{k, now, why})
 			},
 			"clear": func(t *rapid.T) {
 				k := key.Draw(t, "key")
@@ -121,8 +123,9 @@ func TestMarksAgainstModel(t *testing.T) {
 				k := key.Draw(t, "key")
 				i := find(k)
 				want := i >= 0 && now.Sub(model[i].at) < 10*time.Second
-				if got := m.Marked([]byte(k), now); got != want {
-					t.Fatalf("Marked(%s) = %t", k, got)
+				why, got := m.Marked([]byte(k), now)
+				if got != want || want && why != model[i].why || !want && why != 0 {
+					t.Fatalf("Marked(%s) = %d, %t", k, why, got)
 				}
 				if !want {
 					remove(i)

@@ -2,6 +2,7 @@ package key
 
 import (
 	"strconv"
+	"strings"
 )
 
 // maxDescription bounds what Describe returns, in bytes.
@@ -50,7 +51,7 @@ func describeParts(dst []byte, prefix string, parts []Part) []byte {
 		if len(p.Values) == 0 {
 			dst = append(dst, " absent"...)
 		}
-		secret := prefix == " cookie:" || p.Name == "Cookie" || p.Name == "Authorization" || p.Name == "Proxy-Authorization"
+		secret := prefix == " cookie:" || Secret(p.Name)
 		for i, v := range p.Values {
 			if i == 0 {
 				dst = append(dst, '=')
@@ -67,6 +68,24 @@ func describeParts(dst []byte, prefix string, parts []Part) []byte {
 		}
 	}
 	return dst
+}
+
+// Secret reports whether a field, cookie or parameter of that name, in any
+// case, may hold a credential. It rather says so too often: what it is asked
+// for is whether a value may be shown.
+func Secret(name string) bool {
+	name = strings.ToLower(name)
+	if strings.HasPrefix(name, "access-control-") || name == "surrogate-key" {
+		return false
+	}
+	for _, word := range [...]string{
+		"auth", "cookie", "token", "secret", "password", "passwd", "key", "session", "credential", "jwt", "signature", "csrf", "xsrf",
+	} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // appendPrintable writes s with every byte outside printable ASCII escaped.

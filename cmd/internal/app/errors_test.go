@@ -28,11 +28,12 @@ func TestE9OwnErrors(t *testing.T) {
 	release := make(chan struct{})
 	silent := upstreamOf(t, func(http.ResponseWriter, *http.Request) { <-release })
 	defer close(release)
-	good := upstreamOf(t, page("Cache-Control", "no-store"))
+	good := upstreamOf(t, page("Cache-Control: no-store"))
 	for _, c := range []struct {
 		name, upstream, method, path string
 		fields                       []string
 		body                         string
+		few                          bool // one request an hour is allowed, and was sent
 		status                       int
 	}{
 		{name: "dots that lead elsewhere", upstream: good, path: "/%2e%2e%2f%00", status: 400},
@@ -43,6 +44,8 @@ func TestE9OwnErrors(t *testing.T) {
 		{name: "only-if-cached", upstream: good, path: "/", fields: []string{"Cache-Control: only-if-cached"}, status: 504},
 		{name: "upstream gone", upstream: gone, path: "/", status: 502},
 		{name: "upstream silent", upstream: silent, path: "/", status: 504},
+		{name: "ranges that overlap", upstream: good, path: "/", fields: []string{"Range: bytes=0-,0-,0-"}, status: 416},
+		{name: "too many requests", upstream: good, path: "/", few: true, status: 429},
 		{name: "loop", upstream: good, path: "/", fields: []string{"CDN-Loop: veneer"}, status: 508},
 		{name: "panic", method: "POST", path: "/", status: 500},
 		{name: "panic of a shared fetch", path: "/", status: 502},
@@ -55,7 +58,13 @@ func TestE9OwnErrors(t *testing.T) {
 			r := run(t, testConfig(t, upstream, func(cfg *config.Config) {
 				cfg.Server.Limits.BodyBytes = 10
 				cfg.Upstreams[0].ResponseTimeout = 300 * time.Millisecond
+				if c.few {
+					cfg.Routes[0].Rate = &config.RateLimit{Requests: 1, Per: time.Hour, Burst: 1}
+				}
 			}))
+			if c.few {
+				r.get("/")
+			}
 			if c.upstream == "" {
 				route, _ := r.plan.engine.Router.Lookup("h", "/")
 				broken := *route
@@ -79,6 +88,25 @@ func TestE9OwnErrors(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Case C5: what enforce refuses is a 403 that names nobody, and says to caches
+// that another Origin gets something else.
+func TestE9Refused(t *testing.T) {
+	up := upstreamOf(t, page("Cache-Control: max-age=60"))
+	r := run(t, testConfig(t, up, func(c *config.Config) {
+		c.CORS[0].Config.Enforce, c.CORS[0].Config.PublicOrigins = true, []string{"https://own.example"}
+	}))
+	for origin, want := range map[string]int{originApp: 200, "https://own.example": 200, originOther: 403} {
+		res, _ := r.get("/", "Origin: "+origin)
+		acao := ""
+		if origin == originApp {
+			acao = origin
+		}
+		if res.StatusCode != want || res.Header.Get("Access-Control-Allow-Origin") != acao || res.Header.Get("Vary") != "Origin" {
+			t.Errorf("%s: got %d %v", origin, res.StatusCode, res.Header)
+		}
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // preflights are not counted, other clients neither, and a reload that leaves
 // the limit alone does not forget.
 func TestRateLimit(t *testing.T) {
-	up := upstreamOf(t, page("Cache-Control", "max-age=60"))
+	up := upstreamOf(t, page("Cache-Control: max-age=60"))
 	edit := func(burst int) func(*config.Config) {
 		return func(c *config.Config) {
 			c.Server.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}

@@ -118,11 +118,12 @@ func TestReloadRefuses(t *testing.T) {
 }
 
 // TestReloadDropsForeignFields: what pass mode stored has the application's
-// CORS fields, and a route that is off must not serve them.
+// CORS fields, and a route that is off must not serve them. Without an Origin
+// the key of both is the same.
 func TestReloadDropsForeignFields(t *testing.T) {
 	up := upstreamOf(t, page("Cache-Control: max-age=60", "Access-Control-Allow-Origin: "+originApp, "Vary: Origin"))
 	r := run(t, testConfig(t, up, func(c *config.Config) { c.Routes[0].CORS = config.RouteCORS{Mode: corslayer.ModePass} }))
-	if res, _ := r.get("/", "Origin: "+originApp); res.Header.Get("Access-Control-Allow-Origin") != originApp {
+	if res, _ := r.get("/"); res.Header.Get("Access-Control-Allow-Origin") != originApp {
 		t.Fatalf("pass mode: got %v", res.Header)
 	}
 	if err := r.Reload(testConfig(t, up, func(c *config.Config) {
@@ -131,7 +132,7 @@ func TestReloadDropsForeignFields(t *testing.T) {
 	})); err != nil {
 		t.Fatal(err)
 	}
-	res, text := r.get("/", "Origin: "+originApp)
+	res, text := r.get("/")
 	if res.Header.Get("Access-Control-Allow-Origin") != "" || text != "answer 2" {
 		t.Errorf("got %q with %v, want a new answer without CORS fields", text, res.Header)
 	}

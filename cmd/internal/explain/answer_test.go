@@ -249,7 +249,7 @@ func TestSecret(t *testing.T) {
 		"X-Amz-Signature": true, "Session-Id": true, "Accept": false, "Origin": false, "Surrogate-Key": false,
 		"Access-Control-Allow-Credentials": false, "Etag": false,
 	} {
-		if got := secret(name); got != want {
+		if got := key.Secret(name); got != want {
 			t.Errorf("%s: got %t", name, got)
 		}
 	}

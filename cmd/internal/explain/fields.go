@@ -3,32 +3,17 @@ package explain
 import (
 	"net/http"
 	"strings"
+
+	"veneer/cache/key"
 )
 
 // hidden takes the place of a value that may be a credential.
 const hidden = "(hidden)"
 
-// secret reports whether a field, cookie or parameter of that name may hold a
-// credential. It rather hides too much.
-func secret(name string) bool {
-	name = strings.ToLower(name)
-	if strings.HasPrefix(name, "access-control-") || name == "surrogate-key" {
-		return false
-	}
-	for _, word := range [...]string{
-		"auth", "cookie", "token", "secret", "password", "passwd", "key", "session", "credential", "jwt", "signature", "csrf", "xsrf",
-	} {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	return false
-}
-
 // known reports whether a request field that others sent may be shown: what it
 // holds is about a browser, not about a person.
 func known(name string) bool {
-	if secret(name) {
+	if key.Secret(name) {
 		return false
 	}
 	for _, prefix := range [...]string{"Accept", "Content-", "Sec-Ch-", "Sec-Fetch-", "Access-Control-Request-", "Origin", "User-Agent", "Save-Data", "X-Requested-With", "X-Forwarded-Proto"} {
@@ -42,11 +27,25 @@ func known(name string) bool {
 // visible hides what may be a credential in "Name: value" lines.
 func visible(lines []string) []string {
 	for i, line := range lines {
-		if name, _, _ := strings.Cut(line, ":"); secret(name) {
+		if name, _, _ := strings.Cut(line, ":"); key.Secret(name) {
 			lines[i] = name + ": " + hidden
 		}
 	}
 	return lines
+}
+
+// spelled is a field's name as its specification spells it, where that is not
+// what http.CanonicalHeaderKey makes of it.
+func spelled(name string) string {
+	switch name {
+	case "Cdn-Cache-Control":
+		return "CDN-Cache-Control"
+	case "Etag":
+		return "ETag"
+	case "Www-Authenticate":
+		return "WWW-Authenticate"
+	}
+	return name
 }
 
 // pick returns the lines of the fields that want wants, with credentials

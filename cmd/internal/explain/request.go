@@ -222,7 +222,7 @@ func lines(h http.Header) []string {
 	var out []string
 	for name, values := range h {
 		for _, v := range values {
-			out = append(out, name+": "+v)
+			out = append(out, spelled(name)+": "+v)
 		}
 	}
 	slices.SortStableFunc(out, func(a, b string) int {

@@ -23,7 +23,7 @@ func keyOf(b []byte) *keyParts {
 	}
 	k := &keyParts{
 		Method: p.Method, URI: p.Target.String(), Origin: p.Bucket,
-		Headers: partsOf(p.Headers, secret), Cookies: partsOf(p.Cookies, func(string) bool { return true }),
+		Headers: partsOf(p.Headers, key.Secret), Cookies: partsOf(p.Cookies, func(string) bool { return true }),
 	}
 	switch {
 	case p.Origin == key.OriginShared:
@@ -154,7 +154,7 @@ func responseOf(ex *cache.Explanation) *response {
 		r.Reason = reasonOf(d.NotStored)
 	}
 	if ex.Stored != nil {
-		r.Selecting = selectingOf(&ex.Stored.Selecting, secret)
+		r.Selecting = selectingOf(&ex.Stored.Selecting, key.Secret)
 	}
 	if ex.Assessed == nil {
 		return r
