@@ -40,9 +40,9 @@ type Explanation struct {
 	Variants []*Object // stored under Key, in no order
 	Selected *Object   // of Variants, the one that the request selects; nil: none
 	// Reuse and Why are what is decided about Selected.
-	Reuse    rfc9111.Reuse
-	Why      cachestatus.Reason
-	Marked   bool // the key has a hit-for-miss mark: nobody would wait for another's fetch
+	Reuse  rfc9111.Reuse
+	Why    cachestatus.Reason
+	Marked bool // the key has a hit-for-miss mark: nobody would wait for another's fetch
 	// MarkedFor is why a response was marked at last: it could not be stored.
 	MarkedFor cachestatus.Reason
 	InFlight  bool // the key is being fetched: the request would wait for that
