@@ -46,23 +46,29 @@ func (p *Policy) Strip(h http.Header) int {
 	return n
 }
 
-// maxExposed bounds what is kept of an upstream's Access-Control-Expose-Headers.
-const maxExposed = 64
+// Bounds of what is kept of an upstream's Access-Control-Expose-Headers: names,
+// and the bytes after which no name follows.
+const (
+	maxExposed      = 64
+	maxExposedBytes = 1 << 10
+)
 
 // upstreamExposes returns the names that an upstream exposes and a policy may
 // pass on, in one line.
 func (p *Policy) upstreamExposes(lines []string) string {
 	var names []string
+	size := 0
 	for _, line := range lines {
 		for name := range strings.SplitSeq(line, ",") {
 			name = strings.Trim(name, " \t")
 			switch {
 			case name == "*" && !p.credentials:
 				return "*"
-			case len(names) == maxExposed:
+			case len(names) == maxExposed, size > maxExposedBytes, len(name) > maxName:
 				return strings.Join(names, ", ")
 			case name != "*" && isToken(name) && !hasFold(names, name):
 				names = append(names, name)
+				size += len(name)
 			}
 		}
 	}
@@ -115,10 +121,20 @@ func (p *Policy) Apply(h, request http.Header, d Decision) {
 	if p.resourcePolicy != nil {
 		h[fieldResourcePolicy] = p.resourcePolicy
 	}
-	if p.list() {
+	if p.list() || p.static && p.learned.echoes.Load() {
 		p.mergeVary(h, lineVaryOrigin)
 	} else {
 		p.mergeVary(h, nil)
+	}
+}
+
+// ApplyNotModified is Apply for a 304 of the upstream's, which has but a few of
+// the response's fields: where the list of exposed fields depends on those, it
+// is left out, and the browser keeps the one that it has.
+func (p *Policy) ApplyNotModified(h, request http.Header, d Decision) {
+	p.Apply(h, request, d)
+	if p.mode == ModeOwn && (p.exposeAuto || p.mergeExpose) {
+		delete(h, fieldExposeHeaders)
 	}
 }
 
@@ -153,6 +169,9 @@ func (p *Policy) exposes(h http.Header, exposed []string) []string {
 		return p.expose
 	}
 	if exposed[0] == "*" {
+		if p.credentials { // stored under a policy without them (case E3)
+			return p.expose
+		}
 		return lineAny
 	}
 	if v := p.exposed.get(exposed[0]); v != nil {

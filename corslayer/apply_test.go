@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -180,5 +181,75 @@ func BenchmarkPreflight(b *testing.B) {
 				p.Preflight(w, c.ask, p.Decide(c.ask.Method, c.ask.Header[fieldOrigin]))
 			}
 		})
+	}
+}
+
+// K3: a static policy names its origin to everybody, and still says Vary:
+// Origin once the upstream, which sees the Origin, has said so: caches behind
+// would otherwise give what one origin got to the other.
+func TestK3StaticVaries(t *testing.T) {
+	stored := head(fieldVary, "Accept", fieldVary, "Cookie")
+	vary := func(p *Policy) string {
+		h := stored.Clone()
+		p.Apply(h, http.Header{}, p.Decide("GET", nil))
+		return strings.Join(h[fieldVary], "|")
+	}
+	p := compile(t, static)
+	for _, step := range []struct {
+		upstream http.Header
+		shared   bool
+		want     string
+	}{
+		{head(fieldVary, "Accept"), false, "Accept, Cookie"},
+		{head(fieldVary, "Origin"), true, "Accept, Cookie"}, // it never saw one
+		{head(fieldVary, "accept, origin"), false, "Accept, Cookie, Origin"},
+		{head(), false, "Accept, Cookie, Origin"},
+	} {
+		p.StripVary(step.upstream, step.shared)
+		if got := vary(p); got != step.want {
+			t.Errorf("after %v: Vary %q, want %q", step.upstream, got, step.want)
+		}
+	}
+}
+
+// E7: a 304 of the upstream's has not the fields that a list is made of.
+func TestApplyNotModified(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		config Config
+		want   http.Header
+	}{
+		{"auto", with(partner, func(c *Config) { c.Expose = []string{"auto"} }), head(fieldAllowOrigin, app, fieldAllowCredentials, "true", fieldVary, "Origin", "Etag", "1")},
+		{"merge", with(partner, func(c *Config) { c.MergeExpose = true }), head(fieldAllowOrigin, app, fieldAllowCredentials, "true", fieldVary, "Origin", "Etag", "1")},
+		{"list", partner, head(fieldAllowOrigin, app, fieldAllowCredentials, "true", fieldVary, "Origin", "Etag", "1", fieldExposeHeaders, "ETag, X-Request-Id")},
+	} {
+		p := compile(t, c.config)
+		got := head("Etag", "1")
+		p.ApplyNotModified(got, http.Header{fieldOrigin: {app}}, p.Decide("GET", []string{app}))
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
+
+// What is remembered of upstreams' fields is bounded in bytes, too.
+func TestInternedIsSmall(t *testing.T) {
+	p := compile(t, with(partner, func(c *Config) { c.MergeExpose = true }))
+	for i := range 2 * maxInterned {
+		h := head(fieldExposeHeaders, strings.Repeat("X-"+strconv.Itoa(i)+strings.Repeat("a", 90)+", ", 60)+"X-Last")
+		p.Strip(h)
+		if n := len(h.Get(ExposedField)); n > maxExposedBytes+maxName+2*maxExposed {
+			t.Fatalf("%d bytes are kept of one response", n)
+		}
+		p.Apply(h, http.Header{fieldOrigin: {app}}, p.Decide("GET", []string{app}))
+	}
+	size := 0
+	if table := p.exposed.table.Load(); table != nil {
+		for key := range *table {
+			size += len(key)
+		}
+	}
+	if size > maxInterned*maxInternedKey {
+		t.Errorf("%d bytes are remembered", size)
 	}
 }

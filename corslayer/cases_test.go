@@ -195,6 +195,9 @@ var applyCases = []struct {
 		want: head(fieldAllowOrigin, app, fieldAllowCredentials, "true", fieldVary, "Origin", fieldExposeHeaders, "ETag, X-Request-Id")},
 	{name: "S Emit merge *", config: with(nulls, func(c *Config) { c.MergeExpose = true }), origin: "exact", stored: head(ExposedField, "*"),
 		want: head(fieldAllowOrigin, app, fieldVary, "Origin", fieldExposeHeaders, "*")},
+	{name: "E3 merge *, stored before there were credentials", config: with(partner, func(c *Config) { c.MergeExpose = true }), origin: "exact",
+		stored: head(ExposedField, "*"),
+		want:   head(fieldAllowOrigin, app, fieldAllowCredentials, "true", fieldExposeHeaders, "ETag, X-Request-Id", fieldVary, "Origin")},
 	{name: "S Emit merge, refused", config: with(partner, func(c *Config) { c.MergeExpose = true }), origin: "refused",
 		stored: head(ExposedField, "X-Up"), want: head(fieldVary, "Origin")},
 

@@ -70,6 +70,9 @@ func (k *compiler) warnAt(field string, i int, value, why, fix string) {
 
 // refuseOwnFields: a route has one authority for CORS, not two.
 func (k *compiler) refuseOwnFields() {
+	if k.c.Enforce {
+		k.fail("enforce", "true", "only a policy with origins can refuse one", "mode own, or remove it")
+	}
 	if c := k.c; len(c.Origins)+len(c.Methods)+len(c.Headers)+len(c.Expose) > 0 || c.Credentials || c.AllowNull || c.PrivateNetwork {
 		k.fail("mode", modeNames[c.Mode], "a policy with origins is a second authority for CORS on this route",
 			"mode own, or no policy")
@@ -176,6 +179,9 @@ func (k *compiler) ownOrigins() {
 // dangers refuses what hands a user's data, or a private network, to whoever
 // asks, unless the switch for it is set.
 func (k *compiler) dangers() {
+	if k.c.Enforce && k.p.any {
+		k.fail("enforce", "true", "* lets in every origin, so nobody is refused", "list the origins, or remove it")
+	}
 	if k.c.Dynamic && k.p.any {
 		k.fail("dynamic", "true", "* is the same answer for everybody", "remove it")
 	}

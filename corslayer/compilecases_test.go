@@ -58,6 +58,8 @@ var refusals = []struct {
 	{"unreachable port", list("http://localhost:*", "http://localhost:3000"), "origins[1]: http://localhost:* (entry 1) lets it in already"},
 	{"own origin", with(list(app, stranger), func(c *Config) { c.PublicOrigins = []string{app} }), "origins[0]: it is the route's own origin, which needs no CORS"},
 	{"bad public origin", with(list(app), func(c *Config) { c.PublicOrigins = []string{"x"} }), "public_origins[0]: it is not a serialised origin"},
+	{"enforce with *", Config{Origins: []string{"*"}, Enforce: true, PublicOrigins: []string{app}}, "enforce[-1]: * lets in every origin, so nobody is refused"},
+	{"enforce in pass mode", Config{Mode: ModePass, Enforce: true}, "enforce[-1]: only a policy with origins can refuse one"},
 	{"enforce without public origin", with(list(app), func(c *Config) { c.Enforce = true }), "enforce[-1]: same-origin POSTs carry Origin too and would be refused"},
 	{"P9 forbidden method TRACE", with(list(app), func(c *Config) { c.Methods = []string{"GET", "trace"} }), "methods[1]: browsers never send it (Fetch, forbidden method)"},
 	{"P9 forbidden method TRACK", with(list(app), func(c *Config) { c.Methods = []string{"TRACK"} }), "methods[0]: browsers never send it (Fetch, forbidden method)"},

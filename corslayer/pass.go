@@ -28,7 +28,7 @@ type PassVerdict struct {
 
 // passState is what a route in pass mode learns about its application.
 type passState struct {
-	echoes atomic.Bool // it varies on Origin without saying so
+	echoes atomic.Bool // it varies on Origin; in pass mode, without saying so
 
 	mu sync.Mutex // guards acao
 	acao
@@ -80,12 +80,12 @@ func (p *Policy) ObservePass(h http.Header, d Decision) PassVerdict {
 	}
 	hidden := len(lines) > 0 && !isWildcard(lines) && !hasName(h[fieldVary], fieldOrigin)
 	if hidden {
-		p.learned.echoes.Store(true)
+		v.FirstVaryAdded = !p.learned.echoes.Swap(true)
 	}
 	if p.addsVary() && !hasName(h[fieldVary], fieldOrigin) {
 		p.mergeVary(h, lineVaryOrigin)
 		v.VaryAdded = true
-		v.FirstVaryAdded = p.counts.varyFixed.Add(1) == 1
+		p.counts.varyFixed.Add(1)
 	}
 	return v
 }

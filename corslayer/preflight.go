@@ -113,7 +113,7 @@ func (p *Policy) Preflight(w http.ResponseWriter, r *http.Request, d Decision) b
 	p.counts.preflights[reached].Add(1)
 	h[fieldVary] = p.preflightVary
 	h[fieldCacheControl] = lineNoStore
-	if reached != Granted && !p.debug {
+	if reached != Granted && (!p.debug || reached == RefusedMethod && safelisted(r.Header[fieldRequestMethod])) {
 		w.WriteHeader(http.StatusForbidden)
 		return true
 	}
@@ -130,7 +130,12 @@ func (p *Policy) answer(h, request http.Header, d Decision, reached Step, a *ask
 			h[fieldAllowCredentials] = lineTrue
 		}
 	}
-	if reached > RefusedMethod {
+	switch {
+	case reached == RefusedMethod:
+		// Without a list a browser may take the method that it asked for as
+		// listed (Fetch, "CORS-preflight fetch", use-CORS-preflight flag).
+		h[fieldAllowMethods] = p.allowMethods
+	case reached > RefusedMethod:
 		h[fieldAllowMethods] = p.methodsFor(request)
 	}
 	if reached != Granted {
@@ -158,6 +163,12 @@ func asksMethod(h http.Header) bool {
 		}
 	}
 	return false
+}
+
+// safelisted reports whether a method needs no mention in an answer (Fetch,
+// CORS-safelisted method): only a status that is not ok refuses it.
+func safelisted(lines []string) bool {
+	return len(lines) == 1 && (lines[0] == http.MethodGet || lines[0] == http.MethodHead || lines[0] == http.MethodPost)
 }
 
 // asksNetwork reports whether a public page asks for a server of a private
@@ -227,7 +238,7 @@ type asked struct {
 // within the limits of case P5. A line that is too long is not looked at, so
 // that a hostile one costs nothing.
 func (p *Policy) checkHeaders(lines []string, a *asked) Step {
-	size := 0
+	size := -1 // the lines are one field, with a comma between them
 	for _, line := range lines {
 		if size += len(line) + 1; size > maxAskedBytes {
 			return RefusedSize

@@ -3,6 +3,7 @@ package corslayer
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"veneer/corslayer/origin"
@@ -73,13 +74,23 @@ func NewShadow(p, shadow *Policy) *Shadow {
 // sameFields compares what Apply puts on for an Origin that is let in.
 func sameFields(p, q *Policy) bool {
 	return p.credentials == q.credentials && p.timing == q.timing && slices.Equal(p.resourcePolicy, q.resourcePolicy) &&
-		p.exposeAuto == q.exposeAuto && p.mergeExpose == q.mergeExpose && slices.Equal(p.expose, q.expose)
+		p.exposeAuto == q.exposeAuto && p.mergeExpose == q.mergeExpose && slices.Equal(sortedNames(p.expose), sortedNames(q.expose))
+}
+
+// sortedNames makes lists equal that name the same fields.
+func sortedNames(line []string) []string {
+	if line == nil {
+		return nil
+	}
+	names := strings.Split(strings.ToLower(line[0]), ", ")
+	slices.Sort(names)
+	return names
 }
 
 // Actual compares the two on a request that is no preflight. lines are its
 // Origin lines, d is what the policy's Decide said about them.
 func (s *Shadow) Actual(lines []string, d Decision) Difference {
-	if d.Class == origin.None {
+	if d.Class == origin.None || d.Class == origin.Bad { // no page sends a bad one
 		return Same
 	}
 	e := s.shadow.Judge(http.MethodGet, lines)
@@ -98,7 +109,7 @@ func (s *Shadow) Actual(lines []string, d Decision) Difference {
 // request, d is what the policy's Decide said about it.
 func (s *Shadow) Preflight(r *http.Request, d Decision) Difference {
 	v, ok := s.policy.JudgePreflight(r, d)
-	if !ok {
+	if !ok || d.Class == origin.Bad {
 		return Same
 	}
 	w, _ := s.shadow.JudgePreflight(r, s.shadow.Judge(r.Method, r.Header[fieldOrigin]))

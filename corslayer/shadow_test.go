@@ -23,6 +23,8 @@ var shadowCases = []struct {
 	{"shadow: lets in fewer", partner, static, "pattern", nil, OriginRefused},
 	{"shadow: lets null in", partner, with(partner, func(c *Config) { c.AllowNull, c.DangerouslyCredentialedNull = true, true }), "null", nil, OriginAllowed},
 	{"shadow: both refuse what is bad", partner, static, "two", nil, Same},
+	{"shadow: bad under *", anybody, nulls, "two", nil, Same},
+	{"shadow: exposes the same in another order", partner, with(partner, func(c *Config) { c.Expose = []string{"x-request-id", "etag"} }), "exact", nil, Same},
 	{"shadow: no credentials", partner, with(partner, func(c *Config) { c.Credentials = false }), "exact", nil, Fields},
 	{"shadow: no credentials, to whom both refuse", partner, with(partner, func(c *Config) { c.Credentials = false }), "refused", nil, Same},
 	{"shadow: exposes another field", partner, with(partner, func(c *Config) { c.Expose = []string{"ETag"} }), "exact", nil, Fields},

@@ -11,6 +11,10 @@ import (
 // maxInterned bounds an interned table: what is in it comes from upstreams.
 const maxInterned = 256
 
+// maxInternedKey bounds what one entry of an interned table is found by, in
+// bytes: longer ones are made anew each time.
+const maxInternedKey = 512
+
 // interned remembers field values that were made once. Reads take no lock;
 // past its bound it remembers nothing more. The zero value is ready.
 type interned struct {
@@ -36,9 +40,12 @@ func (t *interned) getBytes(key []byte) []string {
 // put remembers value under key, if there is room, and returns it as a field
 // value. It copies both: they may be parts of a larger text.
 func (t *interned) put(key, value string) []string {
+	line := one(strings.Clone(value))
+	if len(key) > maxInternedKey {
+		return line
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	line := one(strings.Clone(value))
 	old := t.table.Load()
 	if old == nil {
 		t.table.Store(&map[string][]string{strings.Clone(key): line})
@@ -56,9 +63,9 @@ func (t *interned) put(key, value string) []string {
 }
 
 // mergeVary makes Vary one line that has all the names and add (nil: none),
-// each once without regard to case; * wins (case E2, RFC 9110 §12.5.5). A
-// policy always adds the same, so the lines alone are the key of what is
-// remembered.
+// each once without regard to case; * wins (case E2, RFC 9110 §12.5.5). What is
+// remembered is found by the lines, and by whether something was added: a
+// policy adds Origin or nothing.
 func (p *Policy) mergeVary(h http.Header, add []string) {
 	lines := h[fieldVary]
 	switch {
@@ -78,14 +85,12 @@ func (p *Policy) mergeVary(h http.Header, add []string) {
 		}
 		key = append(key, line...)
 	}
+	if add != nil {
+		key = append(key, '+')
+	}
 	merged := p.varies.getBytes(key)
 	if merged == nil {
-		text := mergeNames(lines, add)
-		if len(key) > len(room) {
-			merged = one(text)
-		} else {
-			merged = p.varies.put(string(key), text)
-		}
+		merged = p.varies.put(string(key), mergeNames(lines, add))
 	}
 	h[fieldVary] = merged
 }
@@ -126,7 +131,8 @@ func hasName(lines []string, name string) bool {
 // shows it: in shared mode, under a policy that is * and in off mode.
 // Elsewhere Origin stays, also for requests that were forwarded without one:
 // the response of another bucket may differ, and caches behind Veneer must
-// know. It is for responses to GET and HEAD; in pass mode it does nothing.
+// know. For the same reason a static policy says Vary: Origin once its upstream
+// has. It is for responses to GET and HEAD; in pass mode it does nothing.
 func (p *Policy) StripVary(h http.Header, shared bool) {
 	lines := h[fieldVary]
 	if p.mode == ModePass || len(lines) == 0 {
@@ -156,5 +162,8 @@ func (p *Policy) StripVary(h http.Header, shared bool) {
 		delete(h, fieldVary)
 	default:
 		h[fieldVary] = one(strings.Join(keep, ", "))
+	}
+	if p.static && !p.learned.echoes.Load() && hasName(keep, fieldOrigin) {
+		p.learned.echoes.Store(true)
 	}
 }

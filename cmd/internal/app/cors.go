@@ -196,3 +196,8 @@ func (l *layer) Apply(h, request http.Header, o cache.Origin) {
 	}
 	l.policy.Apply(h, request, decision(o))
 }
+
+// NotModified puts on a 304 of the upstream's what Apply puts on a response.
+func (l *layer) NotModified(h, request http.Header, o cache.Origin) {
+	l.policy.ApplyNotModified(h, request, decision(o))
+}

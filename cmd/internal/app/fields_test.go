@@ -85,3 +85,27 @@ func TestVaryOfRefusedUpgrade(t *testing.T) {
 		t.Errorf("without: got %q with Vary %q", body, res.Header.Get("Vary"))
 	}
 }
+
+// A 304 that comes from the upstream has few of the response's fields, and so
+// no list that is made of them: the browser keeps its own.
+func TestExposeOnForwarded304(t *testing.T) {
+	up := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "private, no-cache")
+		w.Header().Set("ETag", `"1"`)
+		if r.Header.Get("If-None-Match") != "" {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		w.Header().Set("X-Total", "7")
+		_, _ = io.WriteString(w, "content")
+	})
+	r := run(t, testConfig(t, up, func(c *config.Config) { c.CORS[0].Config.Expose = []string{"auto"} }))
+	whole, _ := r.get("/", "Origin: "+originApp)
+	short, _ := r.get("/", "Origin: "+originApp, `If-None-Match: "1"`)
+	if whole.Header.Get("Access-Control-Expose-Headers") == "" || short.StatusCode != http.StatusNotModified {
+		t.Fatalf("got %v, and %d", whole.Header, short.StatusCode)
+	}
+	if got := short.Header.Get("Access-Control-Allow-Origin"); got != originApp || short.Header["Access-Control-Expose-Headers"] != nil {
+		t.Errorf("304 with %v", short.Header)
+	}
+}
