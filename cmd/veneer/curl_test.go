@@ -148,6 +148,11 @@ func (c *curlLine) send(ctx context.Context, proxy string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if strings.Contains(res.Header.Get("Cache-Status"), "; fwd=") {
+		// The upstream's Date has whole seconds, so that what is new may look a
+		// second old.
+		delete(res.Header, "Age")
+	}
 	var b strings.Builder
 	fmt.Fprintln(&b, res.Proto, res.StatusCode, http.StatusText(res.StatusCode))
 	if err := res.Header.WriteSubset(&b, unsteady); err != nil {
