@@ -245,6 +245,7 @@ func (p *Policy) checkHeaders(lines []string, a *asked) Step {
 		}
 	}
 	for _, line := range lines {
+		comma := false // after the last name
 		for line != "" {
 			// A run of empty elements costs a step a byte, no more.
 			switch line[0] {
@@ -255,7 +256,8 @@ func (p *Policy) checkHeaders(lines []string, a *asked) Step {
 				line = line[1:]
 				continue
 			}
-			name, rest, more := strings.Cut(line, ",")
+			var name string
+			name, line, comma = strings.Cut(line, ",")
 			if name = strings.TrimRight(name, " \t"); !p.headerAllowed(name, a) {
 				a.refused = name
 				return RefusedHeader
@@ -263,9 +265,8 @@ func (p *Policy) checkHeaders(lines []string, a *asked) Step {
 			if a.names++; a.names > maxAskedNames {
 				return RefusedSize
 			}
-			a.empty = a.empty || more && rest == ""
-			line = rest
 		}
+		a.empty = a.empty || comma
 	}
 	return Granted
 }

@@ -96,6 +96,8 @@ var preflightCases = []struct {
 		&answer{204, granting(app, fieldAllowMethods, "PUT", fieldAllowHeaders, "content-type")}},
 	{"P3 minimal, several lines", with(partner, func(c *Config) { c.MinimalPreflight = true }), ask(app, "PUT", "content-type,,", "authorization"),
 		&answer{204, granting(app, fieldAllowMethods, "PUT", fieldAllowHeaders, "content-type, authorization")}},
+	{"P3 minimal, an empty element of white space at the end", with(partner, func(c *Config) { c.MinimalPreflight = true }), ask(app, "PUT", "authorization, "),
+		&answer{204, granting(app, fieldAllowMethods, "PUT", fieldAllowHeaders, "authorization")}},
 	{"P4 P6 * without credentials", anybody, ask(stranger, "PROPFIND", "x-any, authorization"), &answer{204, fields(fieldAllowOrigin, "*",
 		fieldAllowMethods, "*", fieldAllowHeaders, "*, Authorization", fieldMaxAge, "7200", fieldVary, fieldRequestMethod)}},
 	{"P4 no * with credentials", with(partner, func(c *Config) { c.Methods, c.Headers = []string{"*"}, []string{"*"} }), ask(app, "PROPFIND", "x-any"),
