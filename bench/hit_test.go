@@ -24,14 +24,16 @@ const web = "https://app.example.com"
 // policy is an own-mode CORS policy as a route has it.
 type policy struct{ *corslayer.Policy }
 
-func (p policy) Decide(method string, lines []string) cache.Origin {
-	d := p.Policy.Decide(method, lines)
+func (p policy) Judge(method string, lines []string) cache.Origin {
+	d := p.Policy.Judge(method, lines)
 	o := cache.Origin{Bucket: d.Bucket, Class: uint8(d.Class), Forward: d.ForwardOrigin}
 	if d.Allowed {
 		o.Class |= 1 << 7
 	}
 	return o
 }
+
+func (p policy) Count(_ string, _ []string, o cache.Origin) { p.Policy.Count(decision(o)) }
 
 func decision(o cache.Origin) corslayer.Decision {
 	return corslayer.Decision{Class: origin.Class(o.Class &^ (1 << 7)), Bucket: o.Bucket, Allowed: o.Class>>7 == 1}
@@ -128,12 +130,12 @@ func BenchmarkSteps(b *testing.B) {
 	meta := rfc9111.Meta{ResponseTime: time.Now(), Lifetime: time.Hour}
 	now := time.Now()
 	h := http.Header{"Vary": {"Accept-Encoding"}}
-	o := p.Decide("GET", r.Header["Origin"])
+	o := p.Judge("GET", r.Header["Origin"])
 	for _, step := range []struct {
 		name string
 		do   func()
 	}{
-		{"origin", func() { p.Decide("GET", r.Header["Origin"]) }},
+		{"origin", func() { p.Judge("GET", r.Header["Origin"]) }},
 		{"target", func() { q.Canonical("http", r.Host, key.EscapedPath(r.URL), r.URL.RawQuery) }},
 		{"key", func() { spec.Append(buf, "GET", target, o.Bucket, r.Header) }},
 		{"vary", func() { selecting.Matches(r.Header) }},

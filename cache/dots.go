@@ -14,13 +14,13 @@ import (
 // resolvesElsewhere reports whether the path, with its dot segments resolved
 // (RFC 3986 §5.2.4) as the most generous server would, has another route, or
 // leads above the root.
-func (x *exchange) resolvesElsewhere(t key.Target) (other, escapes bool) {
+func (s *steps) resolvesElsewhere(t key.Target) (other, escapes bool) {
 	if !hasDots(t.Path) {
 		return false, false
 	}
 	path, escapes := resolveDots(t.Path)
-	route, ok := x.plan.Router.Lookup(t.Host, path)
-	return !ok || route != x.route, escapes
+	route, ok := s.plan.Router.Lookup(t.Host, path)
+	return !ok || route != s.route, escapes
 }
 
 // decoder reads a path as servers do that decode before they split.

@@ -160,7 +160,7 @@ func (x *exchange) record() {
 		return
 	}
 	x.decision.Took = x.e.now().Sub(x.decision.Start)
-	x.e.recorder.Record(x.r, &x.decision)
+	x.e.recorder.Record(&x.req, &x.decision)
 }
 
 // unstored keeps the first reason why the upstream's response is not stored.

@@ -32,7 +32,7 @@ type listCORS struct {
 
 func (c listCORS) Rehearse() cache.CORS { return listCORS{asked: new(int)} }
 
-func (c listCORS) Decide(_ string, lines []string) cache.Origin {
+func (c listCORS) Judge(_ string, lines []string) cache.Origin {
 	*c.asked++
 	switch strings.Join(lines, "|") {
 	case "":
@@ -145,7 +145,7 @@ func (x *troupe) close(t failing) {
 }
 
 // Record implements cache.Recorder.
-func (x *troupe) Record(_ *http.Request, d *cache.Decision) {
+func (x *troupe) Record(_ *cache.Request, d *cache.Decision) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.decision = *d

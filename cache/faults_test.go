@@ -21,7 +21,7 @@ import (
 // fullCORS refuses every Origin.
 type fullCORS struct{ noCORS }
 
-func (fullCORS) Decide(_ string, origin []string) cache.Origin {
+func (fullCORS) Judge(_ string, origin []string) cache.Origin {
 	if len(origin) == 0 {
 		return cache.Origin{}
 	}
@@ -247,7 +247,7 @@ func TestPostedNotStored(t *testing.T) {
 
 type sharedCORS struct{ noCORS }
 
-func (sharedCORS) Decide(m string, origin []string) cache.Origin {
+func (sharedCORS) Judge(m string, origin []string) cache.Origin {
 	if len(origin) == 0 {
 		return cache.Origin{}
 	}
@@ -256,7 +256,7 @@ func (sharedCORS) Decide(m string, origin []string) cache.Origin {
 
 type cappedCORS struct{ noCORS }
 
-func (cappedCORS) Decide(m string, origin []string) cache.Origin {
+func (cappedCORS) Judge(m string, origin []string) cache.Origin {
 	if len(origin) == 0 {
 		return cache.Origin{}
 	}
@@ -467,7 +467,7 @@ func TestRefusedOriginGetsNoPartsToPutTogether(t *testing.T) {
 // plainCORS lets every Origin in, without credentials.
 type plainCORS struct{ noCORS }
 
-func (plainCORS) Decide(string, []string) cache.Origin {
+func (plainCORS) Judge(string, []string) cache.Origin {
 	return cache.Origin{Bucket: "https://app.example", FullWithCookie: true}
 }
 

@@ -46,7 +46,7 @@ func (x *exchange) forward() {
 		return
 	}
 	x.decision.Upstream = res.StatusCode
-	reason := receive(x.route, res, x.origin, safe(x.r.Method) && !isUpgrade(x.r))
+	reason := receive(x.route, res, x.origin, safe(x.r.Method) && !x.req.upgrades())
 	x.unstored(reason)
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		x.deliverUpgrade(res)

@@ -101,7 +101,7 @@ func (r recorder) NotStored(_ *cache.Route, reason cachestatus.Reason) {
 	r.tier.mu.Unlock()
 }
 
-func (r recorder) Record(_ *http.Request, d *cache.Decision) {
+func (r recorder) Record(_ *cache.Request, d *cache.Decision) {
 	r.tier.mu.Lock()
 	r.tier.log = append(r.tier.log, *d)
 	r.tier.mu.Unlock()
@@ -244,12 +244,14 @@ func drip(w http.ResponseWriter, pause time.Duration, pieces ...string) {
 // noCORS is the policy of a route that has none, whose upstream sees Origin.
 type noCORS struct{}
 
-func (noCORS) Decide(_ string, origin []string) cache.Origin {
+func (noCORS) Judge(_ string, origin []string) cache.Origin {
 	if len(origin) == 0 {
 		return cache.Origin{}
 	}
 	return cache.Origin{Bucket: origin[0], Forward: true, ForwardRequest: true}
 }
+func (noCORS) Count(string, []string, cache.Origin)                            {}
+func (noCORS) Version() uint64                                                 { return 0 }
 func (noCORS) Preflight(http.ResponseWriter, *http.Request, cache.Origin) bool { return false }
 func (noCORS) Strip(http.Header, bool)                                         {}
 func (noCORS) Observe(http.Header, cache.Origin) cachestatus.Reason            { return cachestatus.None }

@@ -25,6 +25,7 @@ type stage struct {
 	under    Router
 	played   map[*Route]*Route // the real routes' stand-ins
 	behind   map[*Route]*Route // and back
+	scheme   string            // that the request at hand was given with; "" is none
 }
 
 // rehearse sets a stage up. The clock stands still on it.
@@ -36,13 +37,13 @@ func (e *Engine) rehearse(now time.Time, a Assumption, fails bool) *stage {
 	}
 	scheme := plan.Scheme
 	plan.Router, plan.Trusted = s, nil
-	plan.Scheme = func(r *http.Request) string {
+	plan.Scheme = func(q *Request) string {
 		switch {
-		case r.URL.Scheme != "":
-			return strings.ToLower(r.URL.Scheme)
+		case s.scheme != "":
+			return s.scheme
 		case scheme != nil:
-			return scheme(r)
-		case r.TLS != nil:
+			return scheme(q)
+		case q.Secure:
 			return "https"
 		}
 		return "http"
@@ -59,6 +60,7 @@ func (s *stage) close() { _ = s.engine.Close(context.Background()) } // nothing 
 func (s *stage) play(r *http.Request, out *Outcome) *exchange {
 	w := &notepad{header: make(http.Header)}
 	s.upstream.ranged = r.Header["Range"] != nil
+	s.scheme = strings.ToLower(r.URL.Scheme)
 	r = r.Clone(context.Background())
 	r.Body = http.NoBody
 	if r.ContentLength > 0 {

@@ -88,7 +88,7 @@ func TestExplainKnowsTheWay(t *testing.T) {
 	route := &cache.Route{Name: "/", MaxObject: 1 << 10, Variants: 1, CORS: noCORS{}}
 	x := newTroupe(t, map[string]*cache.Route{"/": route})
 	defer x.close(t)
-	route.Limit = func(*http.Request) (time.Duration, bool) { limited++; return time.Second, false }
+	route.Limit = func(*cache.Request) (time.Duration, bool) { limited++; return time.Second, false }
 	r := httptest.NewRequest("GET", "http://site.example/", nil)
 	r.Header.Set("Authorization", "Bearer x")
 	a := cache.Assumption{Header: http.Header{"Set-Cookie": {"a=1"}, "Cache-Control": {"max-age=9"}}}

@@ -36,13 +36,16 @@ type Origin struct {
 }
 
 // CORS is a route's policy for cross-origin requests (Fetch, "CORS protocol").
-// The engine calls Decide once a request, Preflight for OPTIONS, Strip on every
+// The engine calls Judge once a request, Preflight for OPTIONS, Strip on every
 // upstream response before anything else looks at it, and Apply on every
 // response, errors too, right before the first byte. All methods are safe for
 // concurrent use.
 type CORS interface {
-	// Decide classifies the request's Origin lines.
-	Decide(method string, origin []string) Origin
+	// Judge classifies the request's Origin lines. It leaves no trace.
+	Judge(method string, origin []string) Origin
+	// Count counts a request that is answered, once; o is what Judge said of
+	// its method and Origin lines.
+	Count(method string, origin []string, o Origin)
 	// Preflight answers a CORS preflight and reports whether it did.
 	Preflight(w http.ResponseWriter, r *http.Request, o Origin) bool
 	// Strip removes the CORS fields of another authority from an upstream
@@ -54,7 +57,13 @@ type CORS interface {
 	Observe(h http.Header, o Origin) cachestatus.Reason
 	// Apply adds the CORS fields for the client at hand. It may put slices
 	// into h that it shares between requests; their capacity is their length.
+	//
+	// What it does depends on h, on o and on Version alone, and of o.Bucket,
+	// within one Version and with all else of o alike, only in that the value
+	// of a field may be those bytes.
 	Apply(h, request http.Header, o Origin)
+	// Version changes whenever Apply would do something else than before.
+	Version() uint64
 }
 
 // notModifier is a CORS with fields of its own for a 304 that came from the
@@ -107,7 +116,7 @@ type Route struct {
 	// Limit counts a request, and reports false with the time to wait when its
 	// client has sent too many; nil: nobody counts. Preflights are not counted:
 	// the page whose preflight fails never learns why.
-	Limit func(*http.Request) (wait time.Duration, ok bool)
+	Limit func(*Request) (wait time.Duration, ok bool)
 }
 
 // Router finds the route of a request. Host is in canonical form, path is the
@@ -122,7 +131,7 @@ type Plan struct {
 	Router Router
 	// Scheme returns the scheme that the client used, "http" or "https", which
 	// a trusted peer may have to say. Nil: what the connection says.
-	Scheme func(*http.Request) string
+	Scheme func(*Request) string
 	// Trusted reports whether the peer (host:port) may ask for debug fields.
 	Trusted func(remoteAddr string) bool
 	// BodyLimit bounds the content of a request in bytes; 0 means no bound.
@@ -180,7 +189,7 @@ type Decision struct {
 // Recorder receives every Decision, once, after the response has ended. It
 // does not keep d or r. It is called on the request's own goroutine.
 type Recorder interface {
-	Record(r *http.Request, d *Decision)
+	Record(q *Request, d *Decision)
 	// NotStored is called on any goroutine when a response was not stored
 	// although its head had said that it would be: it ended early, grew too
 	// large, or the store refused it.

@@ -198,19 +198,33 @@ type Decision struct {
 // otherBucket stands for every Origin that is not let in (case K2).
 const otherBucket = "other"
 
-// Decide classifies a request's Origin and says what follows from it. The
-// lines are those of the request's Origin field; the Decision shares their
-// bytes. It is called once a request and counts it, but for OPTIONS, which
-// Preflight counts. It allocates nothing.
+// Decide is Judge and Count in one, for who answers every request. OPTIONS
+// requests are counted by Preflight. It allocates nothing.
 func (p *Policy) Decide(method string, lines []string) Decision {
 	d := p.Judge(method, lines)
 	if method != http.MethodOptions {
-		p.counts.request(p.mode, d)
+		p.Count(d)
 	}
 	return d
 }
 
-// Judge is Decide for who only wants to know: it does not count.
+// Count counts a request that is answered and is no OPTIONS request, once; d is
+// what Judge said about it.
+func (p *Policy) Count(d Decision) { p.counts.request(p.mode, d) }
+
+// Version changes whenever Apply would do something else than before for the
+// same arguments: when the policy has learned that its application varies on
+// Origin.
+func (p *Policy) Version() uint64 {
+	if p.learned.echoes.Load() {
+		return 1
+	}
+	return 0
+}
+
+// Judge classifies a request's Origin and says what follows from it, without
+// counting it. The lines are those of the request's Origin field; the Decision
+// shares their bytes. It allocates nothing.
 func (p *Policy) Judge(method string, lines []string) Decision {
 	if len(lines) == 0 {
 		return Decision{Allowed: p.mode == ModePass}

@@ -12,7 +12,7 @@ func TestQuestionsAllocateNothing(t *testing.T) {
 	r := &http.Request{RemoteAddr: "[2001:db9::1]:4711", Header: h}
 	for name, f := range map[string]func(){
 		"Contains":             func() { trusted.Contains("198.51.100.1:4711") },
-		"Effective, untrusted": func() { Effective(r, trusted) },
+		"Effective, untrusted": func() { Effective(r.RemoteAddr, false, r.Header, trusted) },
 		"UpgradeType":          func() { UpgradeType(h) },
 	} {
 		if n := testing.AllocsPerRun(100, f); n != 0 {

@@ -41,8 +41,15 @@ func (t Trust) holds(a netip.Addr) bool {
 	return slices.ContainsFunc(t.prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
+// Fields is the view of a request's fields by canonical name. http.Header is
+// one.
+type Fields interface {
+	Values(name string) []string
+}
+
 // Effective returns the scheme and the address of the client that stands at the
-// far end of the trusted peers.
+// far end of the trusted peers of a request with the fields h. peer is the
+// host:port at the other end of the connection, secure whether that is TLS.
 //
 // The connection decides unless its peer is trusted. Then X-Forwarded-For and
 // X-Forwarded-Proto count, or, where there is no X-Forwarded-For, Forwarded
@@ -50,18 +57,18 @@ func (t Trust) holds(a netip.Addr) bool {
 // not trusted is the client, since whatever stands before it is its own claim.
 // A trusted peer has to overwrite or extend both families, as proxies do.
 //
-// The scheme is "http" or "https". The address is invalid when RemoteAddr is no
+// The scheme is "http" or "https". The address is invalid when peer is no
 // IP address.
-func Effective(r *http.Request, t Trust) (scheme string, client netip.Addr) {
+func Effective(peer string, secure bool, h Fields, t Trust) (scheme string, client netip.Addr) {
 	scheme = "http"
-	if r.TLS != nil {
+	if secure {
 		scheme = "https"
 	}
-	client, ok := nodeAddr(r.RemoteAddr)
+	client, ok := nodeAddr(peer)
 	if !ok || !t.holds(client) {
 		return scheme, client
 	}
-	hops, protos := claimed(r.Header)
+	hops, protos := claimed(h)
 	depth := 0
 	for i := len(hops) - 1; i >= 0; i-- {
 		a, ok := nodeAddr(hops[i])
@@ -84,17 +91,17 @@ func Effective(r *http.Request, t Trust) (scheme string, client netip.Addr) {
 
 // claimed returns the addresses and schemes that the fields of a trusted peer
 // claim, farthest hop first.
-func claimed(h http.Header) (hops, protos []string) {
-	for _, line := range h["X-Forwarded-Proto"] {
+func claimed(h Fields) (hops, protos []string) {
+	for _, line := range h.Values("X-Forwarded-Proto") {
 		members(line, func(m string) { protos = append(protos, m) })
 	}
-	if lines := h["X-Forwarded-For"]; len(lines) > 0 {
+	if lines := h.Values("X-Forwarded-For"); len(lines) > 0 {
 		for _, line := range lines {
 			members(line, func(m string) { hops = append(hops, m) })
 		}
 		return hops, protos
 	}
-	elements, ok := parseForwarded(h["Forwarded"])
+	elements, ok := parseForwarded(h.Values("Forwarded"))
 	if !ok {
 		return nil, protos
 	}

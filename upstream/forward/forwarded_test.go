@@ -70,7 +70,7 @@ func TestEffective(t *testing.T) {
 			if c.tls {
 				r.TLS = &tls.ConnectionState{}
 			}
-			scheme, client := Effective(r, trusted)
+			scheme, client := Effective(r.RemoteAddr, r.TLS != nil, r.Header, trusted)
 			if scheme != c.scheme || client.String() != c.client {
 				t.Errorf("got %s %s, want %s %s", scheme, client, c.scheme, c.client)
 			}
@@ -182,7 +182,7 @@ func FuzzForwarded(f *testing.F) {
 			}
 		}
 		h := http.Header{"Forwarded": {line}, "X-Forwarded-For": {line}, "X-Forwarded-Proto": {line}}
-		scheme, _ := Effective(&http.Request{RemoteAddr: remote, Header: h}, trusted)
+		scheme, _ := Effective(remote, false, h, trusted)
 		if scheme != "http" && scheme != "https" {
 			t.Fatalf("scheme %q", scheme)
 		}

@@ -28,9 +28,11 @@ func TestNoAllocation(t *testing.T) {
 		name string
 		f    func()
 	}{
-		{"Decide and Apply", func() {
+		{"Judge, Count and Apply", func() {
 			clear(h)
-			l.Apply(h, request, l.Decide("GET", request["Origin"]))
+			o := l.Judge("GET", request["Origin"])
+			l.Count("GET", request["Origin"], o)
+			l.Apply(h, request, o)
 		}},
 		{"Record", func() { rec.Record(nil, d) }},
 	} {

@@ -101,12 +101,9 @@ func decision(o cache.Origin) corslayer.Decision {
 	}
 }
 
-// Decide implements cache.CORS.
-func (l *layer) Decide(method string, lines []string) cache.Origin {
-	d := l.policy.Decide(method, lines)
-	if l.shadow != nil && method != http.MethodOptions {
-		l.differs(l.shadow.Actual(lines, d))
-	}
+// Judge implements cache.CORS.
+func (l *layer) Judge(method string, lines []string) cache.Origin {
+	d := l.policy.Judge(method, lines)
 	o := cache.Origin{
 		Bucket: d.Bucket, Class: uint8(d.Class), Capped: d.Capped,
 		Forward: d.ForwardOrigin, ForwardRequest: l.mode == corslayer.ModePass,
@@ -126,6 +123,21 @@ func (l *layer) Decide(method string, lines []string) cache.Origin {
 	}
 	return o
 }
+
+// Count implements cache.CORS. OPTIONS requests are counted by Preflight.
+func (l *layer) Count(method string, lines []string, o cache.Origin) {
+	if method == http.MethodOptions {
+		return
+	}
+	d := decision(o)
+	l.policy.Count(d)
+	if l.shadow != nil {
+		l.differs(l.shadow.Actual(lines, d))
+	}
+}
+
+// Version implements cache.CORS.
+func (l *layer) Version() uint64 { return l.policy.Version() }
 
 // Preflight implements cache.CORS.
 func (l *layer) Preflight(w http.ResponseWriter, r *http.Request, o cache.Origin) bool {

@@ -33,7 +33,7 @@ func testLayer(t testing.TB, mode corslayer.Mode, keyed key.OriginMode) *layer {
 	return newLayer(layerSpec{route: "*/", upstream: "up", origin: keyed}, p, new(upstreamMarks), slog.New(slog.DiscardHandler))
 }
 
-func TestDecide(t *testing.T) {
+func TestJudge(t *testing.T) {
 	const allowed = uint8(origin.Valid) | allowedBit
 	own, pass, off := corslayer.ModeOwn, corslayer.ModePass, corslayer.ModeOff
 	for _, c := range []struct {
@@ -69,9 +69,9 @@ func TestDecide(t *testing.T) {
 		{"off, unsafe", off, key.OriginShared, "POST", []string{originApp}, cache.Origin{Class: uint8(origin.Valid), Full: true, Forward: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := testLayer(t, c.mode, c.keyed).Decide(c.method, c.lines)
+			got := testLayer(t, c.mode, c.keyed).Judge(c.method, c.lines)
 			if d := cmp.Diff(c.want, got); d != "" {
-				t.Errorf("Decide (-want +got):\n%s", d)
+				t.Errorf("Judge (-want +got):\n%s", d)
 			}
 		})
 	}
@@ -98,7 +98,7 @@ func TestDecisionSurvives(t *testing.T) {
 		}
 		direct, through := http.Header{"Vary": {"Accept"}}, http.Header{"Vary": {"Accept"}}
 		d := l.policy.Decide(method, request["Origin"])
-		o := l.Decide(method, request["Origin"])
+		o := l.Judge(method, request["Origin"])
 		l.policy.Apply(direct, request, d)
 		l.Apply(through, request, o)
 		if diff := cmp.Diff(direct, through); diff != "" {
@@ -173,7 +173,7 @@ func TestObserve(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			l := testLayer(t, c.mode, key.OriginExact)
 			got := c.in.Clone()
-			reason := l.Observe(got, l.Decide("GET", c.asks))
+			reason := l.Observe(got, l.Judge("GET", c.asks))
 			if d := cmp.Diff(c.want, got); d != "" || reason != c.reason {
 				t.Errorf("got %v, want %v; fields (-want +got):\n%s", reason, c.reason, d)
 			}

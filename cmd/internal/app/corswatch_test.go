@@ -172,7 +172,7 @@ func TestP2DebugSaysWhy(t *testing.T) {
 			s := &span{recording: true}
 			r := preflight(s, c.origin, c.method, c.headers)
 			l, log := debugLayer(t, true)
-			l.Preflight(httptest.NewRecorder(), r, l.Decide(r.Method, r.Header["Origin"]))
+			l.Preflight(httptest.NewRecorder(), r, l.Judge(r.Method, r.Header["Origin"]))
 			var event []string
 			said := ""
 			if c.reason != "" {
@@ -186,11 +186,11 @@ func TestP2DebugSaysWhy(t *testing.T) {
 			// nothing.
 			idle := &span{}
 			r = preflight(idle, c.origin, c.method, c.headers)
-			l.Preflight(httptest.NewRecorder(), r, l.Decide(r.Method, r.Header["Origin"]))
+			l.Preflight(httptest.NewRecorder(), r, l.Judge(r.Method, r.Header["Origin"]))
 			quiet, log := debugLayer(t, false)
 			r = preflight(s, c.origin, c.method, c.headers)
 			before := len(s.events)
-			quiet.Preflight(httptest.NewRecorder(), r, quiet.Decide(r.Method, r.Header["Origin"]))
+			quiet.Preflight(httptest.NewRecorder(), r, quiet.Judge(r.Method, r.Header["Origin"]))
 			if len(idle.events) > 0 || len(s.events) != before || log.Len() > 0 {
 				t.Errorf("%q, %q, %q", idle.events, s.events, log)
 			}
@@ -219,7 +219,7 @@ func TestDebugIsLimited(t *testing.T) {
 		for range 3 {
 			for range 50 {
 				r := preflight(&span{}, originOther, "PUT", "")
-				l.Preflight(httptest.NewRecorder(), r, l.Decide(r.Method, r.Header["Origin"]))
+				l.Preflight(httptest.NewRecorder(), r, l.Judge(r.Method, r.Header["Origin"]))
 			}
 			<-time.After(1100 * time.Millisecond)
 		}

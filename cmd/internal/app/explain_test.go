@@ -340,7 +340,7 @@ func TestRehearsalTeachesNothing(t *testing.T) {
 	l := testLayer(t, corslayer.ModePass, key.OriginExact)
 	counts := l.policy.Counts()
 	q := l.Rehearse()
-	o := q.Decide("GET", []string{originApp})
+	o := q.Judge("GET", []string{originApp})
 	h := http.Header{"Access-Control-Allow-Origin": {originApp}}
 	if q.Observe(h, o); h.Get("Vary") != "Origin" {
 		t.Fatalf("the rehearsal adds no Vary: %v", h)

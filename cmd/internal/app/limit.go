@@ -1,9 +1,9 @@
 package app
 
 import (
-	"net/http"
 	"time"
 
+	"veneer/cache"
 	"veneer/cmd/internal/config"
 	"veneer/cmd/internal/ratelimit"
 	"veneer/upstream/forward"
@@ -28,9 +28,9 @@ func (a *App) limitOf(rt *config.Route) *limit {
 
 // of returns what the engine asks: the client is who stands at the far end of
 // the trusted peers.
-func (l *limit) of(trust forward.Trust) func(*http.Request) (time.Duration, bool) {
-	return func(r *http.Request) (time.Duration, bool) {
-		_, client := forward.Effective(r, trust)
+func (l *limit) of(trust forward.Trust) func(*cache.Request) (time.Duration, bool) {
+	return func(q *cache.Request) (time.Duration, bool) {
+		_, client := effective(q, trust)
 		return l.table.Take(client)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
+	"net/netip"
 	"reflect"
 	"slices"
 
@@ -52,12 +52,17 @@ func (a *App) compile(cfg *config.Config) (_ *plan, err error) {
 	p.engine = &cache.Plan{Router: table, BodyLimit: cfg.Server.Limits.BodyBytes}
 	if len(cfg.Server.TrustedProxies) > 0 {
 		p.engine.Trusted = trust.Contains
-		p.engine.Scheme = func(r *http.Request) string {
-			scheme, _ := forward.Effective(r, trust)
+		p.engine.Scheme = func(q *cache.Request) string {
+			scheme, _ := effective(q, trust)
 			return scheme
 		}
 	}
 	return p, nil
+}
+
+// effective says what the trusted peers of a request claim of its client.
+func effective(q *cache.Request, trust forward.Trust) (scheme string, client netip.Addr) {
+	return forward.Effective(q.Peer, q.Secure, q.Fields, trust)
 }
 
 func (a *App) compileTable(p *plan, trust forward.Trust) (*route.Table[*cache.Route], error) {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"maps"
-	"net/http"
 	"sync/atomic"
 
 	"veneer/cache"
@@ -41,7 +40,7 @@ func (c *recorder) add(names []string) {
 }
 
 // Record implements cache.Recorder.
-func (c *recorder) Record(_ *http.Request, d *cache.Decision) {
+func (c *recorder) Record(_ *cache.Request, d *cache.Decision) {
 	counters := c.none
 	if d.Route != nil {
 		if known := (*c.routes.Load())[d.Route.Name]; known != nil {

@@ -30,12 +30,14 @@ var update = flag.Bool("update", false, "write what is got into the golden files
 // noCORS lets the upstream see Origin and keys it.
 type noCORS struct{}
 
-func (noCORS) Decide(_ string, lines []string) cache.Origin {
+func (noCORS) Judge(_ string, lines []string) cache.Origin {
 	if len(lines) == 0 {
 		return cache.Origin{}
 	}
 	return cache.Origin{Bucket: lines[0], Forward: true}
 }
+func (noCORS) Count(string, []string, cache.Origin)                            {}
+func (noCORS) Version() uint64                                                 { return 0 }
 func (noCORS) Preflight(http.ResponseWriter, *http.Request, cache.Origin) bool { return false }
 func (noCORS) Strip(http.Header, bool)                                         {}
 func (noCORS) Observe(http.Header, cache.Origin) cachestatus.Reason            { return cachestatus.None }
