@@ -11,7 +11,6 @@ import (
 	"veneer/cache/cachestatus"
 	"veneer/cache/flight"
 	"veneer/cache/key"
-	"veneer/cache/rfc9111"
 )
 
 // Step 7, deliver: the only code besides preflight that touches the
@@ -114,15 +113,13 @@ func (x *exchange) debugKey(h http.Header) {
 // 304 (RFC 9111 §4.3.2, RFC 9110 §15.4.5), with the CORS fields of the Origin
 // at hand.
 func (x *exchange) notModified(h http.Header, o *Object) bool {
-	if x.origin.Full || rfc9111.Evaluate(x.r.Method, x.r.Header, &o.Meta, o.Status) != rfc9111.NotModified {
+	if !satisfied(&x.steps, o) {
 		return false
 	}
 	// The browser keeps the stored fields and puts those of the 304 over them:
 	// what it may read is decided on all of them.
 	x.dress(http.StatusOK)
-	for _, name := range representationFields {
-		delete(h, name)
-	}
+	removeRepresentation(h)
 	x.send(http.StatusNotModified)
 	return true
 }
@@ -131,6 +128,12 @@ func (x *exchange) notModified(h http.Header, o *Object) bool {
 // it must have are not among them (RFC 9110 §15.4.5).
 var representationFields = [...]string{
 	"Content-Length", "Content-Type", "Content-Encoding", "Content-Language", "Content-Range",
+}
+
+func removeRepresentation(h http.Header) {
+	for _, name := range representationFields {
+		delete(h, name)
+	}
 }
 
 // deliverGrowing answers with a response whose content is still arriving.

@@ -86,7 +86,15 @@ func New(cfg Config) *Engine {
 
 // Swap replaces the plan: requests that begin afterwards see all of p, the
 // others none of it.
-func (e *Engine) Swap(p *Plan) { e.plan.Store(p) }
+func (e *Engine) Swap(p *Plan) {
+	if p.generation == 0 {
+		p.generation = generations.Add(1)
+	}
+	e.plan.Store(p)
+}
+
+// generations counts the plans of the process.
+var generations atomic.Uint64
 
 // Close waits until no fetch is under way or ctx ends, then abandons the rest
 // and ends upgraded connections. No request may begin afterwards.

@@ -36,6 +36,8 @@ type Object struct {
 
 	header  atomic.Pointer[[]headerField] // the block as net/http wants it, made at the first hit
 	dynamic atomic.Pointer[dynamicFields] // Age and Cache-Status of the current second
+
+	prepared atomic.Pointer[prepared] // heads of hits as a lane writes them
 }
 
 // headerField is one field of a stored response with all its lines.
@@ -202,8 +204,10 @@ func (o *Object) ttl(now time.Time) time.Duration {
 
 // ageLine is the Age field in whole seconds, clamped to 2^31 (RFC 9111 §1.2.2).
 func ageLine(age time.Duration) []string {
-	return []string{strconv.FormatInt(min(int64(age/time.Second), 1<<31), 10)}
+	return []string{strconv.FormatInt(ageSeconds(age), 10)}
 }
+
+func ageSeconds(age time.Duration) int64 { return min(int64(age/time.Second), 1<<31) }
 
 // Age returns the current age (RFC 9111 §4.2.3).
 func (o *Object) Age(now time.Time) time.Duration { return o.Meta.Age(now) }
@@ -215,6 +219,12 @@ func (o *Object) headerFields() []headerField {
 	if p := o.header.Load(); p != nil {
 		return *p
 	}
+	fields := o.makeHeaderFields()
+	o.header.Store(&fields)
+	return fields
+}
+
+func (o *Object) makeHeaderFields() []headerField {
 	var fields []headerField
 	for n, v := range o.Fields() {
 		if k := len(fields); k > 0 && fields[k-1].name == n {
@@ -223,12 +233,14 @@ func (o *Object) headerFields() []headerField {
 		}
 		fields = append(fields, headerField{n, []string{v}})
 	}
-	if len(o.body) > 0 || o.Status == http.StatusOK {
+	if o.announcesLength() {
 		fields = append(fields, headerField{"Content-Length", []string{strconv.Itoa(len(o.body))}})
 	}
 	for i := range fields {
 		fields[i].lines = slices.Clip(fields[i].lines)
 	}
-	o.header.Store(&fields)
 	return fields
 }
+
+// announcesLength reports whether the response has a Content-Length of our own.
+func (o *Object) announcesLength() bool { return len(o.body) > 0 || o.Status == http.StatusOK }

@@ -136,6 +136,8 @@ type Plan struct {
 	Trusted func(remoteAddr string) bool
 	// BodyLimit bounds the content of a request in bytes; 0 means no bound.
 	BodyLimit int64
+
+	generation uint64 // tells plans apart; set once by Swap, before anybody sees it
 }
 
 // Result is the outcome of a request in one word, the result label of

@@ -66,6 +66,7 @@ type Store struct {
 var (
 	_ cache.Store    = (*Store)(nil)
 	_ cache.Foreseer = (*Store)(nil)
+	_ cache.Glancer  = (*Store)(nil)
 	_ cache.Peeker   = (*Store)(nil)
 )
 
@@ -155,21 +156,53 @@ func (s *Store) Get(_ context.Context, k key.Key, sel cache.Selector) (*cache.Ob
 		sh.misses.Add(1)
 		return nil, nil
 	}
-	sh.hits.Add(1)
-	if e := entries[i]; !e.hit.Load() {
-		e.hit.Store(true)
-	}
-	if vid := entries[i].id; vid != id {
-		sh.touchVariant(s.policy, vid)
+	sh.used(entries[i])
+	if variant := entries[i].id; variant != id {
+		sh.touch(s.policy, variant, variant)
 	}
 	return objs[i], nil
 }
 
-// touchVariant counts a use of one variant beside that of its primary key.
-func (sh *shard) touchVariant(p *policy, id uint64) {
+// Glance implements cache.Glancer.
+func (s *Store) Glance(k key.Key, sel cache.Selector) *cache.Object {
+	hash, id := s.hash.bytes(k)
+	sh := s.shard(hash)
+	sh.mu.RLock()
+	var objs []*cache.Object
+	var entries []*entry
+	if r := sh.lookup(id, k.Bytes); r != nil { // there is none in a closed one
+		objs, entries = r.objs, r.entries
+	}
+	sh.mu.RUnlock()
+	if len(objs) == 0 {
+		return nil
+	}
+	i := sel.Select(objs)
+	if i < 0 || i >= len(objs) {
+		return nil
+	}
+	sh.used(entries[i])
+	sh.touch(s.policy, id, entries[i].id)
+	return objs[i]
+}
+
+// used counts a hit of one variant.
+func (sh *shard) used(e *entry) {
+	sh.hits.Add(1)
+	if !e.hit.Load() {
+		e.hit.Store(true)
+	}
+}
+
+// touch counts a use of a primary key and of a variant under it, which may have
+// the same id, unless the store is closed.
+func (sh *shard) touch(p *policy, id, variant uint64) {
 	sh.mu.RLock()
 	if !sh.closed {
 		p.touch(id)
+		if variant != id {
+			p.touch(variant)
+		}
 	}
 	sh.mu.RUnlock()
 }

@@ -120,6 +120,9 @@ func serverConfig(cfg *config.Config, a *App) server.Config {
 			WriteStall: l.WriteStall, Connections: l.Connections,
 		},
 	}
+	if cfg.Server.Lane {
+		c.Lane = a.engine
+	}
 	if t := cfg.Server.HTTPS; t != nil {
 		c.HTTPS = &server.TLS{Address: t.Address, CertFile: t.CertFile, KeyFile: t.KeyFile}
 	}

@@ -56,6 +56,7 @@ func needRestart(old, next *config.Config) []string {
 	}{
 		{"server.http", old.Server.HTTP, next.Server.HTTP},
 		{"server.https", old.Server.HTTPS, next.Server.HTTPS},
+		{"server.lane", old.Server.Lane, next.Server.Lane},
 		{"server.limits", old.Server.Limits, next.Server.Limits},
 		{"admin", old.Admin, next.Admin},
 		{"store", old.Store, next.Store},

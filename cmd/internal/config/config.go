@@ -34,6 +34,7 @@ type Config struct {
 type Server struct {
 	HTTP           []string       // host:port of the clear-text listeners
 	HTTPS          *HTTPS         // nil without TLS
+	Lane           bool           // fresh hits over HTTP/1.1 are answered in front of net/http
 	TrustedProxies []netip.Prefix // peers whose X-Forwarded-* and Forwarded count; masked
 	Limits         Limits
 }

@@ -36,6 +36,7 @@ func Default() *Config {
 	return &Config{
 		Server: Server{
 			HTTP: []string{defaultListen},
+			Lane: true,
 			Limits: Limits{
 				HeaderBytes:   32 << 10,
 				BodyBytes:     64 << 20,

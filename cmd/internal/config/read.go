@@ -68,10 +68,7 @@ func (r *reader) server(s *section, dst *Server) {
 	if !plain && dst.HTTPS != nil {
 		dst.HTTP = nil
 	}
-	var lane bool
-	if s.boolean("lane", &lane) && lane {
-		r.warn("server.lane", "", "this release has no hit lane, every request takes the general server", "nothing needs to change; set it to false to have no warning")
-	}
+	s.boolean("lane", &dst.Lane)
 	s.later("proxy_protocol")
 	if v, ok := s.get("trusted_proxies"); ok {
 		dst.TrustedProxies = r.prefixes(v)

@@ -6,9 +6,12 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"veneer/cache/lane"
 )
 
 // conn is a client's connection as net/http sees it. It cuts a client that
@@ -26,6 +29,10 @@ type conn struct {
 	last     atomic.Int64 // when bytes last passed, nanoseconds since set.start
 	armed    atomic.Int64 // when the write deadline was set, likewise; unarmed: not at all
 	external atomic.Bool  // net/http or crypto/tls have set a write deadline of their own
+
+	lane    atomic.Pointer[lane.Conn] // in front of it; nil: none
+	vectors [2][]byte                 // what Send writes
+	rest    net.Buffers               // of vectors
 
 	mu     sync.Mutex         // guards what follows
 	closed bool               // Close was called
@@ -50,16 +57,59 @@ func (c *conn) Write(p []byte) (written int, err error) {
 		c.arm()
 		n, err := c.Conn.Write(p[written:])
 		written += n
-		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.external.Load() {
+		if n == 0 || !c.stalled(err) {
 			return written, err
 		}
-		c.armed.Store(unarmed)
 	}
 }
 
+// Receive implements lane.Transport.
+func (c *conn) Receive(p []byte) (int, error) { return c.Conn.Read(p) }
+
+// Send implements lane.Transport: head and body go out by one system call, if
+// the client takes them.
+func (c *conn) Send(now time.Time, head, body []byte) error {
+	if len(body) == 0 {
+		return c.writeAll(now, head)
+	}
+	c.vectors = [2][]byte{head, body}
+	c.rest = c.vectors[:]
+	defer func() { c.vectors, c.rest = [2][]byte{}, nil }()
+	for {
+		c.armAt(now)
+		n, err := c.rest.WriteTo(c.Conn)
+		if n == 0 || !c.stalled(err) {
+			return err
+		}
+		now = time.Now()
+	}
+}
+
+func (c *conn) writeAll(now time.Time, p []byte) error {
+	for {
+		c.armAt(now)
+		n, err := c.Conn.Write(p)
+		if p = p[n:]; n == 0 || !c.stalled(err) {
+			return err
+		}
+		now = time.Now()
+	}
+}
+
+// stalled reports whether a write that has sent something ended because the
+// stall time did: then it goes on.
+func (c *conn) stalled(err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || c.external.Load() {
+		return false
+	}
+	c.armed.Store(unarmed)
+	return true
+}
+
 // arm moves the write deadline if it is old.
-func (c *conn) arm() {
-	now := time.Now()
+func (c *conn) arm() { c.armAt(time.Now()) }
+
+func (c *conn) armAt(now time.Time) {
 	since := int64(now.Sub(c.set.start))
 	c.last.Store(since)
 	if c.external.Load() || since-c.armed.Load() < int64(c.stall/4) {
@@ -162,6 +212,9 @@ func (s *Server) connState(nc net.Conn, state http.ConnState) {
 		return
 	}
 	c.state.Store(int32(state))
+	if l := c.lane.Load(); l != nil {
+		l.State(state)
+	}
 	if state != http.StateHijacked {
 		return
 	}
@@ -216,12 +269,55 @@ func (s *connSet) evictIdle() {
 	var oldest *conn
 	before := int64(time.Since(s.start) - quiet)
 	for _, c := range s.snapshot() {
-		if last := c.last.Load(); last <= before && http.ConnState(c.state.Load()) == http.StateIdle {
+		if last := c.last.Load(); last <= before && c.waits() {
 			oldest, before = c, last
 		}
 	}
 	if oldest != nil {
 		_ = oldest.Close()
+	}
+}
+
+// waits reports whether the connection waits for its next request, and has had
+// one before. Between two requests that a lane answers net/http sees nothing.
+func (c *conn) waits() bool {
+	state := http.ConnState(c.state.Load())
+	if l := c.lane.Load(); l != nil && l.Answers() {
+		return l.Waits() && (state == http.StateIdle || state == http.StateNew)
+	}
+	return state == http.StateIdle
+}
+
+// closeWaiting closes the connections that wait between two requests of a lane;
+// net/http does so with the others.
+func (s *connSet) closeWaiting() {
+	for _, c := range s.snapshot() {
+		if l := c.lane.Load(); l != nil && l.Answers() && http.ConnState(c.state.Load()) != http.StateActive {
+			_ = l.Close()
+		}
+	}
+}
+
+// lanePoll is how often a server that stops looks whether lanes have ended.
+const lanePoll = 5 * time.Millisecond
+
+// waitForLanes waits until no lane writes an answer any more.
+func (s *connSet) waitForLanes(ctx context.Context) error {
+	poll := time.NewTicker(lanePoll)
+	defer poll.Stop()
+	for {
+		writing := slices.ContainsFunc(s.snapshot(), func(c *conn) bool {
+			l := c.lane.Load()
+			return l != nil && l.Writes()
+		})
+		if !writing {
+			return nil
+		}
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 

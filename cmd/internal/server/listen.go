@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"veneer/cache/lane"
 )
 
 // boundListener is a bound address and what is spoken on it.
@@ -68,6 +70,7 @@ type listener struct {
 	net.Listener
 	server *Server
 	tls    bool
+	lane   *lane.Lane // nil: there is none
 
 	closing  sync.Once
 	closeErr error
@@ -83,10 +86,24 @@ func (l *listener) Close() error {
 // evictRetry is how often a full server looks again for a connection to close.
 const evictRetry = time.Second
 
-// Accept waits for a connection and then for a free slot; so at the limit one
+// Accept returns the next connection, with a lane in front where there is one.
+func (l *listener) Accept() (net.Conn, error) {
+	c, err := l.accepted()
+	if err != nil {
+		return nil, err
+	}
+	if l.lane == nil || l.tls {
+		return c, nil
+	}
+	laned := l.lane.Conn(c)
+	c.lane.Store(laned)
+	return laned, nil
+}
+
+// accepted waits for a connection and then for a free slot; so at the limit one
 // connection a listener is held without being served, and the others wait in
 // the system's queue.
-func (l *listener) Accept() (net.Conn, error) {
+func (l *listener) accepted() (*conn, error) {
 	raw, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err

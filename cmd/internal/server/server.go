@@ -30,6 +30,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"veneer/cache"
+	"veneer/cache/lane"
 )
 
 // Config is what a Server is made of. New does not keep the slices.
@@ -38,7 +41,10 @@ type Config struct {
 	HTTPS   *TLS     // nil: no TLS
 	Limits  Limits
 	Handler http.Handler // nil answers 503 until Swap gives one
-	Log     *slog.Logger // nil: nothing is logged
+	// Lane is the engine whose hits a lane answers in front of Handler, as
+	// Handler would, over HTTP/1.1; nil: there is no lane.
+	Lane *cache.Engine
+	Log  *slog.Logger // nil: nothing is logged
 }
 
 // Server is a set of listeners with one handler behind them. Its methods are
@@ -126,7 +132,14 @@ func newServer(cfg Config, limits Limits, cert *certificate, bound []boundListen
 		s.http.TLSConfig = cert.config()
 	}
 	for _, b := range bound {
-		s.listeners = append(s.listeners, &listener{Listener: b.Listener, server: s, tls: b.tls})
+		l := &listener{Listener: b.Listener, server: s, tls: b.tls}
+		if cfg.Lane != nil {
+			l.lane = lane.New(lane.Config{
+				Engine: cfg.Lane, Secure: b.tls, HeaderBytes: limits.HeaderBytes,
+				HeaderTimeout: limits.HeaderTimeout, IdleTimeout: limits.IdleTimeout,
+			})
+		}
+		s.listeners = append(s.listeners, l)
 	}
 	return s
 }
@@ -193,10 +206,15 @@ func (s *Server) Serve(ctx context.Context) error {
 // accept runs one listener; it always returns an error.
 func (s *Server) accept(l *listener) error {
 	var err error
-	if l.tls {
-		err = s.http.ServeTLS(l, "", "")
-	} else {
+	switch {
+	case !l.tls:
 		err = s.http.Serve(l)
+	case l.lane == nil:
+		err = s.http.ServeTLS(l, "", "")
+	default:
+		h := newHandshaker(l, s.cert.config())
+		err = s.http.Serve(h)
+		_ = h.Close() // net/http has closed it, unless it never began
 	}
 	select {
 	case <-s.stopping:
@@ -242,9 +260,13 @@ func (s *Server) drain(ctx context.Context) error {
 		_ = l.Close() // also those that were never served
 	}
 	s.conns.endUpgraded()
+	s.conns.closeWaiting()
 	err := s.http.Shutdown(ctx)
 	if err == nil {
 		err = s.inflight.wait(ctx)
+	}
+	if err == nil {
+		err = s.conns.waitForLanes(ctx)
 	}
 	s.abort()
 	if err == nil {

@@ -1,0 +1,169 @@
+package lane
+
+import (
+	"net"
+	"time"
+
+	"veneer/cache"
+)
+
+// serve reads requests and answers them, until there is one for net/http: it
+// returns that one, or the error that ended the connection. p is net/http's own
+// buffer, and the lane has no other for what it reads.
+func (c *Conn) serve(p []byte) (int, error) {
+	n := 0        // bytes in p that nobody has dealt with
+	late := false // the head at hand has a deadline
+	for {
+		if n > 0 {
+			left, answered, err := c.answer(p[:n])
+			if err != nil || c.turn != ours {
+				return left, err
+			}
+			n = left
+			late = late && !answered
+		}
+		if n == len(p) {
+			c.turn = aside // a head that does not fit
+			return n, nil
+		}
+		if n > 0 && !late {
+			late = true
+			c.armed = time.Time{}
+			_ = c.Transport.SetReadDeadline(time.Now().Add(c.lane.cfg.HeaderTimeout)) // fails as the read will
+		}
+		m, err := c.more(p[n:])
+		if n += m; m > 0 || err == nil {
+			continue
+		}
+		if n == 0 || isTimeout(err) {
+			return 0, err
+		}
+		c.turn = aside // half a head: net/http says what is to be said of that
+		return n, nil
+	}
+}
+
+// more returns what was received before, or else what comes.
+func (c *Conn) more(p []byte) (int, error) {
+	if len(c.stash) > 0 {
+		return c.receive(p)
+	}
+	return c.Transport.Receive(p)
+}
+
+func isTimeout(err error) bool {
+	t, ok := err.(net.Error)
+	return ok && t.Timeout()
+}
+
+// answer sends what the requests in p get that are plain hits, up to the first
+// that is none, and moves what is left to the beginning of p. Of that it hands
+// the first request to net/http, if it has one: then left is what net/http gets
+// of p, and it is no longer the lane's turn.
+func (c *Conn) answer(p []byte) (left int, answered bool, err error) {
+	if !c.begin() {
+		return 0, false, net.ErrClosed
+	}
+	b := c.lane.bench()
+	at, v := 0, incomplete
+	for at < len(p) && err == nil {
+		if v = b.head.parse(p[at:]); v != plain || !c.find(b) {
+			break
+		}
+		at += b.head.size
+		err = c.put(b, at == len(p))
+		v = incomplete // of the next there is nothing yet
+	}
+	if len(b.out) > 0 && err == nil {
+		err = c.Transport.Send(b.hit.Now(), b.out, nil)
+	}
+	if at > 0 {
+		c.keepAlive(b.hit.Now())
+	}
+	left = copy(p, p[at:])
+	if v != incomplete {
+		left = c.hand(p[:left], &b.head, v)
+	}
+	c.lane.release(b)
+	if stopped := c.end(); err == nil {
+		err = stopped
+	}
+	if err != nil {
+		left = 0
+	}
+	return left, at > 0, err
+}
+
+// find asks the engine. A panic is no answer: the handler will meet it again,
+// where it is logged and answered.
+func (c *Conn) find(b *bench) (found bool) {
+	h := &b.head
+	if h.size > c.lane.cfg.HeaderBytes {
+		return false
+	}
+	defer func() {
+		if recover() != nil {
+			b.hit.Reset()
+			found = false
+		}
+	}()
+	return c.lane.cfg.Engine.Find(&b.hit, &cache.Request{
+		Method: h.method, Host: h.host, Path: h.path, Query: h.query,
+		Secure: c.lane.cfg.Secure, Peer: c.peer, Fields: h,
+	}, http1)
+}
+
+// put writes the answer that was found, or keeps it to be written together with
+// the next, unless it is the last of which there is a request.
+func (c *Conn) put(b *bench, last bool) (err error) {
+	b.out = appendHead(b.out, &b.hit)
+	body := b.hit.Body()
+	n := len(body)
+	if n > maxCopy {
+		n = 0
+		if c.lane.cfg.Secure { // a record has room for the head and some of it
+			n = min(len(body), max(0, maxOut-len(b.out)))
+		}
+	}
+	b.out, body = append(b.out, body[:n]...), body[n:]
+	if last || len(body) > 0 || len(b.out) >= maxOut {
+		err = c.Transport.Send(b.hit.Now(), b.out, body)
+		b.out = b.out[:0]
+	}
+	b.hit.Answered()
+	return err
+}
+
+// keepAlive gives the client time for its next request. The deadline is moved
+// at coarse grain, so that a client has up to a quarter more.
+func (c *Conn) keepAlive(now time.Time) {
+	if !c.answered.Load() {
+		c.answered.Store(true)
+	}
+	idle := c.lane.cfg.IdleTimeout
+	if now.Sub(c.armed) < idle/4 {
+		return
+	}
+	c.armed = now
+	_ = c.Transport.SetReadDeadline(now.Add(idle + idle/4)) // fails as the read will
+}
+
+// hand gives net/http the request that p begins with, or all there is where it
+// is not known where it ends. It returns how much of p that is; the rest is
+// kept.
+func (c *Conn) hand(p []byte, h *head, v verdict) int {
+	c.armed = time.Time{}
+	if v == foreign {
+		c.turn = aside
+		return len(p)
+	}
+	c.turn = theirs
+	c.content = max(h.length, 0)
+	body := min(c.content, int64(len(p)-h.size))
+	c.content -= body
+	n := h.size + int(body)
+	if n < len(p) {
+		c.stash = append(append([]byte(nil), p[n:]...), c.stash...)
+	}
+	return n
+}
