@@ -25,6 +25,7 @@ type Conn struct {
 	turn    turn
 	content int64  // of the request that net/http has, still to be handed on
 	stash   []byte // received, not yet handed on
+	failed  error  // what the read behind stash has ended with
 	armed   time.Time
 
 	answered atomic.Bool
@@ -196,6 +197,10 @@ func (c *Conn) receive(p []byte) (int, error) {
 			c.stash = nil
 		}
 		return n, nil
+	}
+	if err := c.failed; err != nil {
+		c.failed = nil
+		return 0, err
 	}
 	return c.Transport.Read(p)
 }

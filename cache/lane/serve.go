@@ -35,10 +35,12 @@ func (c *Conn) serve(p []byte) (int, error) {
 		if n += m; m > 0 || err == nil {
 			continue
 		}
-		if n == 0 || isTimeout(err) {
+		if n == 0 {
 			return 0, err
 		}
-		c.turn = aside // half a head: net/http says what is to be said of that
+		// Half a head: net/http says what is to be said of that. It gives a
+		// head its time from when it sees the first byte, which is now.
+		c.turn, c.failed = aside, err
 		return n, nil
 	}
 }
@@ -49,11 +51,6 @@ func (c *Conn) more(p []byte) (int, error) {
 		return c.receive(p)
 	}
 	return c.Transport.Receive(p)
-}
-
-func isTimeout(err error) bool {
-	t, ok := err.(net.Error)
-	return ok && t.Timeout()
 }
 
 // answer sends what the requests in p get that are plain hits, up to the first
