@@ -66,7 +66,7 @@ func (s *sink) Header() http.Header         { return s.header }
 func (s *sink) WriteHeader(int)             {}
 func (s *sink) Write(p []byte) (int, error) { return len(p), nil }
 
-func newPolicy(b *testing.B) policy {
+func newPolicy(b testing.TB) policy {
 	p, problems := corslayer.Compile(corslayer.Config{Origins: []string{web, "https://*.partner.example"}, Credentials: true})
 	if p == nil {
 		b.Fatal(problems)

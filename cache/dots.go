@@ -32,6 +32,9 @@ func hasDots(path string) bool {
 	if strings.IndexByte(path, '%') >= 0 || strings.IndexByte(path, '\\') >= 0 {
 		path = decoder.Replace(path)
 	}
+	if !strings.Contains(path, "/.") {
+		return false // a segment begins behind a slash, as the path with one
+	}
 	for rest := path; ; {
 		segment, after, more := strings.Cut(rest, "/")
 		if dotSegment(segment) > 0 {

@@ -92,11 +92,25 @@ func matchesValue(name, stored string, lines []string) bool {
 	if len(lines) == 0 || stored == Absent {
 		return len(lines) == 0 && stored == Absent
 	}
-	if len(lines) == 1 && lines[0] == stored {
+	if len(lines) > 1 {
+		var stack [512]byte
+		return string(appendNormal(stack[:0], name, lines)) == stored
+	}
+	if lines[0] == stored {
 		return true // a normalised value is its own normal form
 	}
+	known := memoOf(name)
+	if known != nil {
+		if normal, ok := known.get(lines[0]); ok {
+			return normal == stored
+		}
+	}
 	var stack [512]byte
-	return string(appendNormal(stack[:0], name, lines)) == stored
+	normal := appendNormal(stack[:0], name, lines)
+	if known != nil {
+		known.put(lines[0], normal)
+	}
+	return string(normal) == stored
 }
 
 // Append writes s to dst in the framing of a key: it names the variant, and

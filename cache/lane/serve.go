@@ -7,6 +7,10 @@ import (
 	"veneer/cache"
 )
 
+// minHead is how many bytes of a next request net/http waits for before it
+// takes them for one.
+const minHead = 4
+
 // serve reads requests and answers them, until there is one for net/http: it
 // returns that one, or the error that ended the connection. p is net/http's own
 // buffer, and the lane has no other for what it reads.
@@ -35,8 +39,8 @@ func (c *Conn) serve(p []byte) (int, error) {
 		if n += m; m > 0 || err == nil {
 			continue
 		}
-		if n == 0 {
-			return 0, err
+		if n == 0 || n < minHead && c.answered.Load() {
+			return 0, err // between two requests net/http ignores so little
 		}
 		// Half a head: net/http says what is to be said of that. It gives a
 		// head its time from when it sees the first byte, which is now.

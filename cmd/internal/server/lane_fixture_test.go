@@ -190,11 +190,12 @@ type site struct {
 	store   *memory.Store
 	routes  table
 	journal journal
-	handled int // requests that came to the handler
+	counted sync.Mutex // guards handled
+	handled int        // requests that came to the handler
 }
 
-// newSite must be called in a bubble. Of the documents those are stored that
-// the conversation names.
+// newSite must be called in a bubble, unless the conversation is empty. Of the
+// documents those are stored that the conversation names.
 func newSite(t testing.TB, conversation string) *site {
 	store, err := memory.New(memory.Config{Size: 8 << 20})
 	if err != nil {
@@ -222,7 +223,9 @@ func newSite(t testing.TB, conversation string) *site {
 		s.routes[name] = r
 	}
 	s.engine = cache.New(cache.Config{Plan: &cache.Plan{Router: s.routes}, Recorder: &s.journal})
-	s.warm(conversation)
+	if conversation != "" {
+		s.warm(conversation)
+	}
 	return s
 }
 
@@ -259,8 +262,23 @@ func sortedKeys[V any](m map[string]V) []string {
 
 // ServeHTTP counts and hands on.
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.counted.Lock()
 	s.handled++
+	s.counted.Unlock()
 	s.engine.ServeHTTP(w, r)
+}
+
+func (s *site) count() int {
+	s.counted.Lock()
+	defer s.counted.Unlock()
+	return s.handled
+}
+
+// newPlainSite is a site outside of a bubble, with nothing stored.
+func newPlainSite(t *testing.T) *site {
+	s := newSite(t, "")
+	t.Cleanup(s.close)
+	return s
 }
 
 func (s *site) close() {
