@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const expectedFile = "expected.txt"
@@ -26,7 +28,20 @@ func TestPublicSuite(t *testing.T) {
 	}
 	s := findSuite(t)
 	t.Run("no cache", func(t *testing.T) { testWithoutCache(t, s) })
-	t.Run("veneer", func(t *testing.T) { testGate(t, s, list) })
+	var on, off map[string]result
+	t.Run("veneer", func(t *testing.T) { on = testGate(t, s, list, true) })
+	t.Run("veneer without its lane", func(t *testing.T) { off = testGate(t, s, list, false) })
+	if diff := cmp.Diff(passedIn(off), passedIn(on)); diff != "" {
+		t.Errorf("what passes without the lane and with it (-without +with):\n%s", diff)
+	}
+}
+
+func passedIn(results map[string]result) map[string]bool {
+	passed := make(map[string]bool, len(results))
+	for id, r := range results {
+		passed[id] = r.passed()
+	}
+	return passed
 }
 
 // testWithoutCache runs two tests straight against the suite's upstream: the
@@ -47,8 +62,8 @@ func testWithoutCache(t *testing.T, s *suite) {
 	}
 }
 
-func testGate(t *testing.T, s *suite, list []expectation) {
-	addr := serveVeneer(t, s.serve(t))
+func testGate(t *testing.T, s *suite, list []expectation, lane bool) map[string]result {
+	addr := serveVeneer(t, s.serve(t), lane)
 	raw, err := s.runAll(t.Context(), addr)
 	if err != nil {
 		t.Fatal(err)
@@ -61,13 +76,14 @@ func testGate(t *testing.T, s *suite, list []expectation) {
 	if wrong := complaints(s.cases, results, list); len(wrong) > 0 {
 		t.Errorf("%d tests are not as %s has them:\n%s", len(wrong), expectedFile, strings.Join(wrong, "\n"))
 	}
+	return results
 }
 
 // configuration is one route to the suite. Set-Cookie is stored and
 // Surrogate-Control read, and said to be, because the suite tests that; none
 // of it is a default.
 const configuration = `
-server: { http: "%s" }
+server: { http: "%s", lane: %t }
 upstreams:
   suite: { servers: ["http://%s"] }
 routes:
@@ -99,7 +115,7 @@ func program(t *testing.T) string {
 
 // serveVeneer starts the program in front of upstream, and returns its
 // address.
-func serveVeneer(t *testing.T, upstream string) string {
+func serveVeneer(t *testing.T, upstream string, lane bool) string {
 	t.Helper()
 	binary, file := program(t), filepath.Join(t.TempDir(), "veneer.yaml")
 	// Between choosing a free port and listening on it somebody may take it.
@@ -107,7 +123,7 @@ func serveVeneer(t *testing.T, upstream string) string {
 	var err error
 	for range attempts {
 		addr := freeAddress(t)
-		if err := os.WriteFile(file, fmt.Appendf(nil, configuration, addr, upstream), 0o600); err != nil {
+		if err := os.WriteFile(file, fmt.Appendf(nil, configuration, addr, lane, upstream), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), binary, "serve", "-c", file)
