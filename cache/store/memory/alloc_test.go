@@ -33,6 +33,9 @@ func TestGetAllocatesNothing(t *testing.T) {
 		if n := testing.AllocsPerRun(2000, func() { got, _ = s.Get(ctx, c.key, sel) }); n != 0 {
 			t.Errorf("%s: %v allocations", c.name, n)
 		}
+		if n := testing.AllocsPerRun(2000, func() { s.Glance(c.key, sel) }); n != 0 {
+			t.Errorf("%s at a glance: %v allocations", c.name, n)
+		}
 		if (got != nil) != c.hit {
 			t.Errorf("%s: got %v", c.name, got)
 		}

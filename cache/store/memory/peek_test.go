@@ -50,6 +50,39 @@ func TestPeek(t *testing.T) {
 	}
 }
 
+// A glance that selects counts as Get does, and one that does not leaves no
+// trace.
+func TestGlance(t *testing.T) {
+	s := open(t, Config{Size: 1 << 20})
+	k := uriKey(1)
+	german := key.Selecting{Names: []string{"Accept-Language"}, Values: []string{"de"}}
+	english := key.Selecting{Names: german.Names, Values: []string{"en"}}
+	o := storetest.Object(k, german, "de")
+	if err := put(t, s, o); err != nil {
+		t.Fatal(err)
+	}
+	before := s.Stats()
+	for _, nothing := range []*cache.Object{s.Glance(uriKey(2), storetest.Select(german)), s.Glance(k, storetest.Select(english))} {
+		if nothing != nil {
+			t.Errorf("got %v", nothing)
+		}
+	}
+	if after := s.Stats(); after != before || s.entriesOf(k)[0].hit.Load() {
+		t.Errorf("nothing was selected, and %+v became %+v", before, after)
+	}
+	if got := s.Glance(k, storetest.Select(german)); got != o {
+		t.Errorf("got %v", got)
+	}
+	before.Hits++
+	if after := s.Stats(); after != before || !s.entriesOf(k)[0].hit.Load() {
+		t.Errorf("a hit was counted as %+v, want %+v", after, before)
+	}
+	s.Close()
+	if got := s.Glance(k, storetest.Select(german)); got != nil {
+		t.Errorf("a closed store: %v", got)
+	}
+}
+
 // entriesOf returns the entries of a key.
 func (s *Store) entriesOf(k key.Key) []*entry {
 	hash, id := s.hash.bytes(k)

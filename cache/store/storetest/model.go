@@ -136,6 +136,11 @@ func (m *model) get(p place) *cache.Object {
 	if err != nil {
 		m.Fatalf("Get(%v): %v", p, err)
 	}
+	if g, ok := m.h.store.(cache.Glancer); ok {
+		if glanced := g.Glance(p.key(), Select(distinct[p.variant])); glanced != got {
+			m.Fatalf("Glance(%v): got %v, and Get %v", p, glanced, got)
+		}
+	}
 	if got == nil {
 		delete(m.stored, p)
 		return nil
