@@ -26,6 +26,7 @@ type Conn struct {
 	content int64  // of the request that net/http has, still to be handed on
 	stash   []byte // received, not yet handed on
 	failed  error  // what the read behind stash has ended with
+	sample  sample // what was decided on the request that net/http has
 	armed   time.Time
 
 	answered atomic.Bool
@@ -35,6 +36,15 @@ type Conn struct {
 	deadline time.Time     // of reads, as net/http set it
 	wake     chan struct{} // not nil while park waits
 }
+
+// sample is a decision on whether to trace a request.
+type sample uint8
+
+const (
+	undecided sample = iota
+	untraced
+	traced
+)
 
 // turn says whose the bytes are that come next.
 type turn uint8
@@ -80,14 +90,17 @@ func (c *Conn) NetConn() net.Conn { return c.Transport }
 func (c *Conn) State(s http.ConnState) {
 	switch {
 	case s == http.StateHijacked:
-		c.turn = aside
+		c.standAside()
 	case s != http.StateIdle || c.turn != theirs:
 	case c.content == 0:
 		c.turn = ours
 	default:
-		c.turn = aside // what net/http takes for the end of the request is not ours
+		c.standAside() // what net/http takes for the end of the request is not ours
 	}
 }
+
+// standAside leaves the rest of the connection to net/http.
+func (c *Conn) standAside() { c.turn, c.sample = aside, undecided }
 
 // Answers reports whether the lane has answered a request of the connection:
 // net/http may know of none.
@@ -101,6 +114,10 @@ func (c *Conn) Writes() bool {
 	life := c.life.Load()
 	return life == busy || life == closing
 }
+
+// Sampled says what Config.Sample said of the request that net/http has, if it
+// was asked. Only the goroutine that serves the request calls it.
+func (c *Conn) Sampled() (sampled, decided bool) { return c.sample == traced, c.sample != undecided }
 
 // Close closes the connection, or lets it be closed when the answer that is
 // under way has been written.
@@ -185,7 +202,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	// net/http reads a head where none is due: it understands the request in
 	// another way.
-	c.turn = aside
+	c.standAside()
 	return c.receive(p)
 }
 

@@ -23,6 +23,10 @@ type Config struct {
 	HeaderTimeout, IdleTimeout time.Duration
 	// Secure: the connections are TLS.
 	Secure bool
+	// Sample reports whether a request gets a trace of its own; then it is
+	// net/http's. It is asked once for each request that the lane reads; nil
+	// traces none. What it said is kept for the handler: see Conn.Sampled.
+	Sample func(*cache.Request) bool
 }
 
 // Lane makes Conns. It is safe for concurrent use.

@@ -27,7 +27,7 @@ func (c *Conn) serve(p []byte) (int, error) {
 			late = late && !answered
 		}
 		if n == len(p) {
-			c.turn = aside // a head that does not fit
+			c.standAside() // a head that does not fit
 			return n, nil
 		}
 		if n > 0 && !late {
@@ -44,7 +44,8 @@ func (c *Conn) serve(p []byte) (int, error) {
 		}
 		// Half a head: net/http says what is to be said of that. It gives a
 		// head its time from when it sees the first byte, which is now.
-		c.turn, c.failed = aside, err
+		c.standAside()
+		c.failed = err
 		return n, nil
 	}
 }
@@ -98,8 +99,8 @@ func (c *Conn) answer(p []byte) (left int, answered bool, err error) {
 // find asks the engine. A panic is no answer: the handler will meet it again,
 // where it is logged and answered.
 func (c *Conn) find(b *bench) (found bool) {
-	h := &b.head
-	if h.size > c.lane.cfg.HeaderBytes {
+	h, cfg := &b.head, &c.lane.cfg
+	if c.sample = undecided; h.size > cfg.HeaderBytes {
 		return false
 	}
 	defer func() {
@@ -108,10 +109,18 @@ func (c *Conn) find(b *bench) (found bool) {
 			found = false
 		}
 	}()
-	return c.lane.cfg.Engine.Find(&b.hit, &cache.Request{
+	q := cache.Request{
 		Method: h.method, Host: h.host, Path: h.path, Query: h.query,
-		Secure: c.lane.cfg.Secure, Peer: c.peer, Fields: h,
-	}, http1)
+		Secure: cfg.Secure, Peer: c.peer, Fields: h,
+	}
+	if cfg.Sample != nil {
+		c.sample = untraced
+		if cfg.Sample(&q) {
+			c.sample = traced
+			return false
+		}
+	}
+	return cfg.Engine.Find(&b.hit, &q, http1)
 }
 
 // put writes the answer that was found, or keeps it to be written together with
@@ -155,10 +164,12 @@ func (c *Conn) keepAlive(now time.Time) {
 func (c *Conn) hand(p []byte, h *head, v verdict) int {
 	c.armed = time.Time{}
 	if v == foreign {
-		c.turn = aside
+		c.standAside()
 		return len(p)
 	}
-	c.turn = theirs
+	if c.turn = theirs; v != plain {
+		c.sample = undecided
+	}
 	c.content = max(h.length, 0)
 	body := min(c.content, int64(len(p)-h.size))
 	c.content -= body

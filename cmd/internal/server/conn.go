@@ -194,7 +194,7 @@ func (s *Server) connContext(ctx context.Context, nc net.Conn) context.Context {
 	if c == nil {
 		return ctx
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(context.WithValue(ctx, connKey{}, c))
 	c.mu.Lock()
 	c.cancel = cancel
 	closed := c.closed
@@ -203,6 +203,24 @@ func (s *Server) connContext(ctx context.Context, nc net.Conn) context.Context {
 		cancel()
 	}
 	return ctx
+}
+
+// connKey is what a connection is found by in the contexts of its requests.
+type connKey struct{}
+
+// Sampled says what Config.Sample said of the request whose context ctx is, if
+// it was asked about it. A handler calls it before it returns, on its own
+// goroutine.
+func Sampled(ctx context.Context) (sampled, decided bool) {
+	c, ok := ctx.Value(connKey{}).(*conn)
+	if !ok {
+		return false, false
+	}
+	l := c.lane.Load()
+	if l == nil {
+		return false, false
+	}
+	return l.Sampled()
 }
 
 // connState follows net/http's view of a connection.

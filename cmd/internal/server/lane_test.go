@@ -149,6 +149,11 @@ func compare(t *testing.T, pieces [][]byte) (handled int) {
 	t.Helper()
 	want, _ := converse(t, pieces, false)
 	got, handled := converse(t, pieces, true)
+	if handled > 0 {
+		// A fetch looks once more before it asks the upstream, and may find
+		// what the request before it has just stored.
+		want.Hits, got.Hits = 0, 0
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%q without a lane and with one (-want +got):\n%s", pieces, diff)
 	}

@@ -44,7 +44,10 @@ type Config struct {
 	// Lane is the engine whose hits a lane answers in front of Handler, as
 	// Handler would, over HTTP/1.1; nil: there is no lane.
 	Lane *cache.Engine
-	Log  *slog.Logger // nil: nothing is logged
+	// Sample reports whether a request that a lane reads gets a trace of its
+	// own, and so Handler; see Sampled. Nil: none does for that.
+	Sample func(*cache.Request) bool
+	Log    *slog.Logger // nil: nothing is logged
 }
 
 // Server is a set of listeners with one handler behind them. Its methods are
@@ -135,7 +138,7 @@ func newServer(cfg Config, limits Limits, cert *certificate, bound []boundListen
 		l := &listener{Listener: b.Listener, server: s, tls: b.tls}
 		if cfg.Lane != nil {
 			l.lane = lane.New(lane.Config{
-				Engine: cfg.Lane, Secure: b.tls, HeaderBytes: limits.HeaderBytes,
+				Engine: cfg.Lane, Secure: b.tls, Sample: cfg.Sample, HeaderBytes: limits.HeaderBytes,
 				HeaderTimeout: limits.HeaderTimeout, IdleTimeout: limits.IdleTimeout,
 			})
 		}
