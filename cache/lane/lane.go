@@ -56,9 +56,10 @@ type Transport interface {
 // bench is what the lane works with while it answers, and no longer: nothing of
 // it is kept by a connection that waits.
 type bench struct {
-	head head
-	hit  cache.Hit
-	out  []byte
+	head    head
+	request cache.Request
+	hit     cache.Hit
+	out     []byte
 }
 
 // Sizes, in bytes.
@@ -75,6 +76,7 @@ func (l *Lane) bench() *bench { return l.benches.Get().(*bench) }
 // release gives b back, without a byte of anybody's request.
 func (l *Lane) release(b *bench) {
 	b.hit.Reset()
+	b.request = cache.Request{}
 	clear(b.head.names[:b.head.n])
 	clear(b.head.values[:b.head.n])
 	if b.out = b.out[:0]; cap(b.out) > 2*maxOut {

@@ -109,18 +109,18 @@ func (c *Conn) find(b *bench) (found bool) {
 			found = false
 		}
 	}()
-	q := cache.Request{
+	b.request = cache.Request{
 		Method: h.method, Host: h.host, Path: h.path, Query: h.query,
 		Secure: cfg.Secure, Peer: c.peer, Fields: h,
 	}
 	if cfg.Sample != nil {
 		c.sample = untraced
-		if cfg.Sample(&q) {
+		if cfg.Sample(&b.request) {
 			c.sample = traced
 			return false
 		}
 	}
-	return cfg.Engine.Find(&b.hit, &q, http1)
+	return cfg.Engine.Find(&b.hit, &b.request, http1)
 }
 
 // put writes the answer that was found, or keeps it to be written together with
