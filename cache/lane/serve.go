@@ -7,8 +7,9 @@ import (
 	"veneer/cache"
 )
 
-// minHead is how many bytes of a next request net/http waits for before it
-// takes them for one.
+// minHead is how many bytes net/http waits for between two requests before it
+// takes them for the next. Less it ignores. Where the lane has answered, it may
+// not know that there was one before.
 const minHead = 4
 
 // serve reads requests and answers them, until there is one for net/http: it
@@ -40,7 +41,7 @@ func (c *Conn) serve(p []byte) (int, error) {
 			continue
 		}
 		if n == 0 || n < minHead && c.answered.Load() {
-			return 0, err // between two requests net/http ignores so little
+			return 0, err
 		}
 		// Half a head: net/http says what is to be said of that. It gives a
 		// head its time from when it sees the first byte, which is now.
@@ -81,6 +82,9 @@ func (c *Conn) answer(p []byte) (left int, answered bool, err error) {
 	}
 	if at > 0 {
 		c.keepAlive(b.hit.Now())
+	}
+	if v == foreign && len(p)-at < minHead && c.answered.Load() {
+		v = incomplete
 	}
 	left = copy(p, p[at:])
 	if v != incomplete {

@@ -121,6 +121,9 @@ var conversations = []struct {
 	{"a request in the content", message("POST", "/own/page", "Content-Length: "+strconv.Itoa(len(fetch("/own/page", gzip)))) + fetch("/own/page", gzip), 1},
 	{"half a head", fetch("/own/page", gzip)[:30], 0},
 	{"half a head behind a hit", fetch("/own/page", gzip) + fetch("/own/page", gzip)[:30], 0},
+	{"a byte behind a hit", fetch("/own/page", gzip) + "G", 0},
+	{"nonsense behind a hit", fetch("/own/page", gzip) + "0\n", 0},
+	{"more nonsense behind a hit", fetch("/own/page", gzip) + "0\n\n\n", 0},
 	{"content that does not come", message("POST", "/own/page", "Content-Length: 10") + "hello", 1},
 }
 
