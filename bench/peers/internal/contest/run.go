@@ -104,8 +104,10 @@ func (p Plan) upstream(ctx context.Context, dir string, row Row) (*peer.Process,
 	if err != nil {
 		return nil, err
 	}
-	place.HTTPS, place.Sink, place.Upstream = "", place.HTTPS, ""
-	return peer.Start(ctx, p.Programs, peer.Upstream(), place, row.Work)
+	place.HTTPS, place.Sink = "", place.HTTPS
+	work := row.Work
+	work.Protocol = peer.HTTP1
+	return peer.Start(ctx, p.Programs, peer.Upstream(), place, work)
 }
 
 // start starts and checks a server. why says why it is not measured, fault that

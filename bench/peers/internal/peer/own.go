@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -13,48 +12,48 @@ func own() []*Server {
 	return []*Server{
 		{
 			Name: "floor", About: "reads, finds the blank line, writes ready bytes", Ours: true, Fixed: true, program: self,
-			takes: func(w Work) bool { return !w.Miss && w.Protocol != HTTP2 }, setup: serve("floor"),
+			takes: func(w Work) bool { return !w.Miss && w.Protocol != HTTP2 }, args: serve("floor"),
 		},
 		{
 			Name: "nethttp", About: "a minimal net/http handler with the same fields", Ours: true, Fixed: true, program: self,
-			takes: func(w Work) bool { return !w.Miss }, setup: serve("nethttp"),
+			takes: func(w Work) bool { return !w.Miss }, args: serve("nethttp"),
 		},
 		{
 			Name: "reverse", About: "httputil.ReverseProxy on net/http, tuned Transport", Ours: true, program: self,
-			takes: func(w Work) bool { return w.Miss }, setup: serve("reverse"),
+			takes: func(w Work) bool { return w.Miss }, args: serve("reverse"),
 		},
 	}
 }
 
 // Upstream is the server behind the others. It is not one of All.
 func Upstream() *Server {
-	return &Server{Name: "upstream", Ours: true, program: self, setup: serve("upstream")}
+	return &Server{Name: "upstream", Ours: true, program: self, args: serve("upstream")}
 }
 
-// serve makes the sub-command that runs one of them.
-func serve(role string) func(Place, Work) Setup {
-	return func(p Place, w Work) Setup {
-		return Setup{Args: []string{
-			bare.Command, role, "-http", p.HTTP, "-https", p.HTTPS, "-sink", p.Sink, "-upstream", p.Upstream,
-			"-cert", p.Cert, "-key", p.Key, "-size", strconv.Itoa(w.Size), "-store=" + strconv.FormatBool(!w.Miss),
-			"-origins", strings.Join(Origins, ","),
-		}}
+// serve makes the arguments of the sub-command that runs one of them.
+func serve(role string) func(values) []string {
+	return func(v values) []string {
+		return []string{
+			bare.Command, role, "-http", v.HTTP, "-https", v.HTTPS, "-sink", v.Sink, "-upstream", v.Upstream,
+			"-cert", v.Cert, "-key", v.Key, "-size", strconv.Itoa(v.Size), "-store=" + strconv.FormatBool(!v.Miss),
+			"-origins", strings.Join(v.Origins, ","),
+		}
 	}
 }
 
 // variant is a Veneer configuration with a name.
 type variant struct {
 	name, about string
-	server      string // more keys of server
-	telemetry   string // keys of telemetry, %s is where spans go
+	Server      []string // more lines of server
+	Traces      string   // the share of requests that get a span; "" is none
 }
 
 // variants are the configurations that are measured. Another one is another
-// line; one that this release refuses is reported and not measured.
+// line; one that this release refuses as not built yet is said to be that.
 var variants = []variant{
-	{name: "veneer", about: "Veneer, server.lane: true", server: "lane: true"},
-	{name: "veneer-nolane", about: "Veneer, server.lane: false", server: "lane: false"},
-	{name: "veneer-traces", about: "Veneer, lane, traces of 1 %", server: "lane: true", telemetry: `traces: { endpoint: "http://%s", sample: 0.01 }`},
+	{name: "veneer", about: "Veneer, lane on", Server: []string{"lane: true"}},
+	{name: "veneer-nolane", about: "Veneer, lane off", Server: []string{"lane: false"}},
+	{name: "veneer-traces", about: "Veneer, lane on, traces of 1 %", Server: []string{"lane: true"}, Traces: "0.01"},
 }
 
 func veneers() []*Server {
@@ -62,32 +61,9 @@ func veneers() []*Server {
 	for _, v := range variants {
 		all = append(all, &Server{
 			Name: v.name, About: v.about, Ours: true, program: veneer, version: []string{"version"},
-			takes: func(Work) bool { return true }, setup: v.setup,
+			takes: func(Work) bool { return true }, config: "veneer.yaml", variant: v,
+			args: func(v values) []string { return []string{"serve", "-c", v.Dir + "/veneer.yaml"} },
 		})
 	}
 	return all
-}
-
-func (v variant) setup(p Place, _ Work) Setup {
-	telemetry := ""
-	if v.telemetry != "" {
-		telemetry = "telemetry: { " + fmt.Sprintf(v.telemetry, p.Sink) + " }\n"
-	}
-	text := fmt.Sprintf(`server: { http: %q, https: { address: %q, cert_file: %q, key_file: %q }, %s }
-cors:
-  app: { origins: [%s], methods: [GET] }
-upstreams:
-  app: { servers: ["http://%s"] }
-routes:
-  - { match: { path: / }, upstream: app, cors: app }
-%s`, p.HTTP, p.HTTPS, p.Cert, p.Key, v.server, quoted(Origins), p.Upstream, telemetry)
-	return Setup{Args: []string{"serve", "-c", p.Dir + "/veneer.yaml"}, Files: map[string]string{"veneer.yaml": text}}
-}
-
-func quoted(names []string) string {
-	var all []string
-	for _, n := range names {
-		all = append(all, strconv.Quote(n))
-	}
-	return strings.Join(all, ", ")
 }

@@ -41,13 +41,6 @@ type Place struct {
 	Both        string // a file with certificate and key
 }
 
-// Setup is what it takes to start a server.
-type Setup struct {
-	Args  []string          // what follows the program
-	Files map[string]string // by name in Place.Dir
-	Env   []string
-}
-
 // Server is one that can be measured.
 type Server struct {
 	Name    string // for -servers
@@ -57,7 +50,9 @@ type Server struct {
 	program string   // looked up, unless it is one of the words below
 	version []string // arguments that make it tell its version
 	takes   func(Work) bool
-	setup   func(Place, Work) Setup
+	config  string // file or directory in configs; "" is none
+	variant variant
+	args    func(values) []string
 }
 
 // Programs that are not looked up.
@@ -120,16 +115,21 @@ func All() []*Server {
 	return append(all, others()...)
 }
 
-// write puts the files of a setup into dir.
-func (s Setup) write(dir string) error {
-	for name, text := range s.Files {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { // #nosec G301: servers that give up root read it
-			return fmt.Errorf("cannot write %s: %w", name, err)
+// prepare writes the server's configuration into its directory, and returns the
+// arguments that follow the program.
+func (s *Server) prepare(place Place, w Work) ([]string, error) {
+	v := values{place, w, Origins, s.variant}
+	if s.config != "" {
+		files, err := fill(s.config, v)
+		if err != nil {
+			return nil, err
 		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil { // #nosec G306: as above
-			return fmt.Errorf("cannot write %s: %w", name, err)
+		for name, text := range files {
+			err := os.WriteFile(filepath.Join(place.Dir, name), []byte(text), 0o644) // #nosec G306: servers that give up root read it
+			if err != nil {
+				return nil, fmt.Errorf("cannot write %s: %w", name, err)
+			}
 		}
 	}
-	return nil
+	return s.args(v), nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -41,15 +40,14 @@ func Start(ctx context.Context, programs Programs, s *Server, place Place, w Wor
 	if err != nil {
 		return nil, err
 	}
-	setup := s.setup(place, w)
-	if err := setup.write(place.Dir); err != nil {
+	args, err := s.prepare(place, w)
+	if err != nil {
 		return nil, err
 	}
-	args := append([]string{"-c", strconv.Itoa(place.Core), program}, setup.Args...)
+	args = append([]string{"-c", strconv.Itoa(place.Core), program}, args...)
 	p := &Process{Server: s, Place: place, log: &tail{}, done: make(chan struct{})}
 	p.cmd = exec.Command("taskset", args...) // #nosec G204: a program that was looked up by name
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = place.Dir, p.log, p.log
-	p.cmd.Env = append(os.Environ(), setup.Env...)
 	// A group of its own, so that its workers can be ended with it, and so that an
 	// interrupt from the keyboard is left to us.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
