@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"veneer/bench/peers/internal/contest"
 	"veneer/bench/peers/internal/peer"
 	"veneer/bench/peers/internal/report"
+	"veneer/bench/peers/internal/usage"
 )
 
 // command is what the flags say.
@@ -42,7 +44,7 @@ func parse(args []string, stderr io.Writer) (*command, error) {
 	f.IntVar(&c.rounds, "rounds", 5, "how often each server has its turn")
 	f.DurationVar(&c.time, "time", 3*time.Second, "of the load in each round")
 	f.IntVar(&c.connections, "connections", 32, "kept connections of HTTP/1.1")
-	f.StringVar(&c.cores, "cores", "0,1", "the server's core, and the one of client and upstream")
+	f.StringVar(&c.cores, "cores", firstTwo(), "the server's core, and the one of client and upstream")
 	f.StringVar(&c.binary, "binary", "", "the `FILE` of Veneer; without it, it is built from this tree")
 	f.StringVar(&c.jsonFile, "json", "", "write everything to this `FILE`")
 	f.StringVar(&c.svgFile, "svg", "", "draw the ratios into this `FILE`")
@@ -59,6 +61,15 @@ func parse(args []string, stderr io.Writer) (*command, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// firstTwo are the first two cores that this process may use.
+func firstTwo() string {
+	cores, err := usage.System.Allowed()
+	if err != nil || len(cores) < 2 {
+		return "0,1"
+	}
+	return fmt.Sprintf("%d,%d", cores[0], cores[1])
 }
 
 // settle looks at what the flag package does not.
@@ -103,6 +114,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitCannot
+	}
+	findings := r.WriteFaults(stdout)
+	if c.goals {
+		findings += r.WriteGoals(stdout)
+	}
+	if findings > 0 {
+		return exitFinding
 	}
 	return exitGood
 }
@@ -173,6 +191,12 @@ func versions(plan contest.Plan) map[string]string {
 			all[s.Name] = v
 		}
 	}
+	for program, ask := range map[string]string{"wrk": "-v", "h2load": "--version", "taskset": "--version"} {
+		if v := peer.Said(program, ask); v != "" {
+			all[program] = v
+		}
+	}
+	all["go"] = runtime.Version()
 	return all
 }
 
@@ -181,7 +205,12 @@ func (c *command) write(r *report.Report, stdout io.Writer) error {
 		return err
 	}
 	if c.jsonFile != "" {
-		return toFile(c.jsonFile, r.JSON)
+		if err := toFile(c.jsonFile, r.JSON); err != nil {
+			return err
+		}
+	}
+	if c.svgFile != "" {
+		return toFile(c.svgFile, r.SVG)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ type Load struct {
 // Result is what came of a Load.
 type Result struct {
 	Requests int64         `json:"requests"`
-	Took     time.Duration `json:"took"`
+	Took     time.Duration `json:"took_ns"`
 	Problem  string        `json:"problem,omitempty"` // anything but complete answers with status 200
 }
 

@@ -12,9 +12,10 @@ import (
 // Round is what one server did in one round.
 type Round struct {
 	client.Result
-	CPU      time.Duration `json:"cpu"`
+	CPU      time.Duration `json:"cpu_ns"` // of the server, with all that it has started
 	Clock    usage.Clock   `json:"clock,omitempty"`
 	Upstream int64         `json:"upstream"` // requests that reached it
+	Others   float64       `json:"others"`   // the share of the server's core that others had
 }
 
 // PerRequest is the processor time of a request in microseconds, NaN in a round
@@ -78,6 +79,15 @@ func (e *Entry) Busy() figure.Summary {
 	var all []float64
 	for _, r := range e.Rounds {
 		all = append(all, float64(r.CPU)/float64(r.Took))
+	}
+	return figure.Summarize(all)
+}
+
+// Others sums up the share of the server's core that others have used.
+func (e *Entry) Others() figure.Summary {
+	var all []float64
+	for _, r := range e.Rounds {
+		all = append(all, r.Others)
 	}
 	return figure.Summarize(all)
 }

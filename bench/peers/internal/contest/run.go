@@ -182,30 +182,42 @@ func (p Plan) rounds(ctx context.Context, row Row, running []contender, upstream
 
 // turn puts load on one server, and reads before and after what it has used.
 func (p Plan) turn(ctx context.Context, row Row, process *peer.Process, upstream string, length time.Duration) (Round, error) {
-	asked, err := peer.Count(ctx, upstream)
+	before, err := p.look(ctx, process, upstream)
 	if err != nil {
 		return Round{}, err
 	}
-	before, err := usage.System.Read(process.PID())
-	if err != nil {
-		return Round{}, err
-	}
+	began := time.Now()
 	result, err := p.load(row, process, length).Run(ctx)
 	if err != nil {
 		return Round{}, err
 	}
-	after, err := usage.System.Read(process.PID())
+	elapsed := time.Since(began)
+	after, err := p.look(ctx, process, upstream)
 	if err != nil {
 		return Round{}, err
 	}
-	r := Round{Result: result}
-	r.CPU, r.Clock = after.Since(before)
-	now, err := peer.Count(ctx, upstream)
-	if err != nil {
-		return r, err
-	}
-	r.Upstream = now - asked
+	r := Round{Result: result, Upstream: after.asked - before.asked}
+	r.CPU, r.Clock = after.used.Since(before.used)
+	r.Others = max(0, float64(after.busy-before.busy-r.CPU)/float64(elapsed))
 	return r, r.judge(row.Work, process.Server)
+}
+
+// sight is what is read before a turn and after it.
+type sight struct {
+	asked int64         // requests at the upstream
+	used  usage.Reading // of the server
+	busy  time.Duration // of the server's core
+}
+
+func (p Plan) look(ctx context.Context, process *peer.Process, upstream string) (s sight, err error) {
+	if s.asked, err = peer.Count(ctx, upstream); err != nil {
+		return s, err
+	}
+	if s.busy, err = usage.System.Core(p.ServerCore); err != nil {
+		return s, err
+	}
+	s.used, err = usage.System.Read(process.PID())
+	return s, err
 }
 
 // judge says that a round was not the work that it was to be.
@@ -213,7 +225,7 @@ func (r Round) judge(w peer.Work, s *peer.Server) error {
 	switch {
 	case r.Problem != "":
 		return errors.New(r.Problem)
-	case s.Fixed:
+	case s.Memory:
 		return nil
 	case !w.Miss && r.Upstream > 0:
 		return fmt.Errorf("%d of %d requests reached the upstream", r.Upstream, r.Requests)

@@ -9,8 +9,12 @@ import (
 // Summary is a set of values in five numbers, after Tukey. The zero Summary is
 // that of no values.
 type Summary struct {
-	N                              int     `json:"n"`
-	Min, Lower, Median, Upper, Max float64 `json:",omitzero"`
+	N      int     `json:"n"`
+	Min    float64 `json:"min"`
+	Lower  float64 `json:"lower"`
+	Median float64 `json:"median"`
+	Upper  float64 `json:"upper"`
+	Max    float64 `json:"max"`
 }
 
 // Summarize returns the Summary of values, which it leaves as they are.

@@ -57,7 +57,7 @@ func (c Checker) Check(ctx context.Context, p *Process) error {
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Timeout: 10 * time.Second}
 	origins := append(slices.Clone(Origins), stranger)
-	if p.Server.Fixed {
+	if p.Server.Blind {
 		origins = Origins[:1]
 	}
 	// Twice: as it is filled, and with every origin's answer in the cache.
@@ -68,7 +68,7 @@ func (c Checker) Check(ctx context.Context, p *Process) error {
 			}
 		}
 	}
-	if p.Server.Fixed {
+	if p.Server.Memory {
 		return nil
 	}
 	if c.Work.Miss {

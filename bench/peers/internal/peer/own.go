@@ -11,11 +11,11 @@ import (
 func own() []*Server {
 	return []*Server{
 		{
-			Name: "floor", About: "reads, finds the blank line, writes ready bytes", Ours: true, Fixed: true, program: self,
+			Name: "floor", About: "reads, finds the blank line, writes ready bytes", Ours: true, Memory: true, Blind: true, program: self,
 			takes: func(w Work) bool { return !w.Miss && w.Protocol != HTTP2 }, args: serve("floor"),
 		},
 		{
-			Name: "nethttp", About: "a minimal net/http handler with the same fields", Ours: true, Fixed: true, program: self,
+			Name: "nethttp", About: "a minimal net/http handler with the same fields", Ours: true, Memory: true, program: self,
 			takes: func(w Work) bool { return !w.Miss }, args: serve("nethttp"),
 		},
 		{

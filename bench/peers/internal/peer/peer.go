@@ -46,7 +46,8 @@ type Server struct {
 	Name    string // for -servers
 	About   string
 	Ours    bool     // a failed check is our own fault, and a finding
-	Fixed   bool     // it answers from memory whatever is asked: no upstream, one origin
+	Memory  bool     // it answers from its own memory, without an upstream
+	Blind   bool     // ... and whatever is asked as for the first origin
 	program string   // looked up, unless it is one of the words below
 	version []string // arguments that make it tell its version
 	takes   func(Work) bool
@@ -93,17 +94,20 @@ func find(program string, more []string) (string, error) {
 	return "", fmt.Errorf("%s is not installed: %w", program, err)
 }
 
-// Version asks a program for its version, in one line. It is "" when the
-// program does not tell.
+// Version asks a server's program for its version. It is "" when the program
+// does not tell.
 func (p Programs) Version(s *Server) string {
 	path, err := p.Find(s)
 	if err != nil || len(s.version) == 0 {
 		return ""
 	}
-	out, err := exec.Command(path, s.version...).CombinedOutput() // #nosec G204: a program that was looked up by name
-	if err != nil {
-		return ""
-	}
+	return Said(path, s.version...)
+}
+
+// Said is the first line that a program prints; some end badly after their
+// version.
+func Said(program string, args ...string) string {
+	out, _ := exec.Command(program, args...).CombinedOutput() // #nosec G204: a program that was looked up by name
 	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	return line
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"veneer/bench/peers/internal/contest"
+	"veneer/bench/peers/internal/figure"
 )
 
 // Report is one run.
@@ -21,11 +22,38 @@ type Report struct {
 	Outcomes []contest.Outcome `json:"outcomes"`
 }
 
-// JSON writes all of it.
+// entry is a contest.Entry with its sums.
+type entry struct {
+	contest.Entry
+	Cost  figure.Summary `json:"cost_us"`
+	Ratio figure.Summary `json:"ratio"`
+	Rate  figure.Summary `json:"rate"`
+}
+
+// JSON writes all of it, every round and what is made of them.
 func (r *Report) JSON(w io.Writer) error {
+	type outcome struct {
+		contest.Outcome
+		Entries []entry `json:"entries"` // in place of those without sums
+	}
+	all := struct {
+		*Report
+		Outcomes []outcome `json:"outcomes"`
+	}{Report: r}
+	for i := range r.Outcomes {
+		o := outcome{Outcome: r.Outcomes[i]}
+		for _, e := range o.Outcome.Entries {
+			with := entry{Entry: e}
+			if e.Measured() {
+				with.Cost, with.Ratio, with.Rate = e.Cost(), o.Ratio(e.Server, o.Base), e.Rate()
+			}
+			o.Entries = append(o.Entries, with)
+		}
+		all.Outcomes = append(all.Outcomes, o)
+	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	if err := e.Encode(r); err != nil {
+	if err := e.Encode(all); err != nil {
 		return fmt.Errorf("cannot write the report: %w", err)
 	}
 	return nil
@@ -33,7 +61,7 @@ func (r *Report) JSON(w io.Writer) error {
 
 // columns are those of the table, the first to the left and the others to the
 // right.
-var columns = []string{"server", "CPU µs a request", "min–max", "ratio", "min–max", "requests/s", "core"}
+var columns = []string{"server", "CPU µs a request", "min–max", "ratio", "min–max", "requests/s", "core", "others"}
 
 // Table writes what was measured for reading, or as Markdown.
 func (r *Report) Table(w io.Writer, markdown bool) error {

@@ -21,11 +21,13 @@ func rows(o *contest.Outcome) (cells [][]string, notes []string) {
 		cost, ratio := e.Cost(), o.Ratio(e.Server, o.Base)
 		cells = append(cells, []string{
 			e.Server, fmt.Sprintf("%.2f", cost.Median), between(cost), middle(ratio), between(ratio),
-			fmt.Sprintf("%.0f", e.Rate().Median), fmt.Sprintf("%.0f %%", 100*e.Busy().Median),
+			fmt.Sprintf("%.0f", e.Rate().Median), percent(e.Busy()), percent(e.Others()),
 		})
 	}
 	return cells, notes
 }
+
+func percent(s figure.Summary) string { return fmt.Sprintf("%.0f %%", 100*s.Median) }
 
 // middle and between are "-" where the other server of a ratio was not measured.
 func middle(s figure.Summary) string {
