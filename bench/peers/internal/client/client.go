@@ -51,12 +51,20 @@ func (l Load) Program() string {
 	return "wrk"
 }
 
-// Run sends the load, and returns when the client has ended.
-func (l Load) Run(ctx context.Context) (Result, error) {
+// Available says, by ErrMissing, when what the load needs is not installed.
+func (l Load) Available() error {
 	for _, program := range []string{l.Program(), "taskset"} {
 		if _, err := exec.LookPath(program); err != nil {
-			return Result{}, fmt.Errorf("cannot send load with %s: %w", program, ErrMissing)
+			return fmt.Errorf("cannot send load with %s: %w", program, ErrMissing)
 		}
+	}
+	return nil
+}
+
+// Run sends the load, and returns when the client has ended.
+func (l Load) Run(ctx context.Context) (Result, error) {
+	if err := l.Available(); err != nil {
+		return Result{}, err
 	}
 	if l.Streams > 0 {
 		out, err := l.run(ctx, 0, l.h2load())

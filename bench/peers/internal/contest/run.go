@@ -41,6 +41,11 @@ type contender struct {
 // Run measures the rows, one after the other. The error says that nothing can be
 // measured; what one server cannot do is in its Entry.
 func (p Plan) Run(ctx context.Context) ([]Outcome, error) {
+	for _, row := range p.Rows {
+		if err := p.load(row, &peer.Process{}, p.Time).Available(); err != nil {
+			return nil, fmt.Errorf("cannot measure %s: %w", row.Name, err)
+		}
+	}
 	var all []Outcome
 	for _, row := range p.Rows {
 		o, err := p.row(ctx, row)
@@ -150,7 +155,7 @@ func (p Plan) place(dir string, core int) (peer.Place, error) {
 		if err != nil {
 			return place, fmt.Errorf("cannot find a free port: %w", err)
 		}
-		defer l.Close() // both are held until both are found
+		defer func() { _ = l.Close() }() // both are held until both are found
 		*address = l.Addr().String()
 	}
 	return place, nil

@@ -80,8 +80,7 @@ func (c Checker) Check(ctx context.Context, p *Process) error {
 // hits waits until a request is answered without the upstream. Some servers
 // store a moment after they have answered.
 func (c Checker) hits(ctx context.Context, client *http.Client, p *Process) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
+	enough := time.After(3 * time.Second)
 	retry := time.NewTicker(50 * time.Millisecond)
 	defer retry.Stop()
 	for {
@@ -93,8 +92,10 @@ func (c Checker) hits(ctx context.Context, client *http.Client, p *Process) erro
 		}
 		select {
 		case <-retry.C:
-		case <-ctx.Done():
+		case <-enough:
 			return errors.New("the upstream is asked each time: no answer is a hit")
+		case <-ctx.Done():
+			return fmt.Errorf("cannot wait for a hit: %w", ctx.Err())
 		}
 	}
 }
@@ -174,9 +175,9 @@ func (c Checker) judge(res *http.Response, content []byte, origin string) error 
 	case !bytes.Equal(content, bare.Content(c.Work.Size)):
 		return errors.New("content is another one")
 	case got != allowed:
-		return fmt.Errorf("Access-Control-Allow-Origin is %q and not %q", got, allowed)
+		return fmt.Errorf("field Access-Control-Allow-Origin is %q and not %q", got, allowed)
 	case !slices.ContainsFunc(strings.Split(vary, ","), func(s string) bool { return strings.TrimSpace(s) == "origin" }):
-		return fmt.Errorf("Vary is %q, without Origin", vary)
+		return fmt.Errorf("field Vary is %q, without Origin", vary)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,8 @@ type Process struct {
 
 // ErrNotBuilt says that a Veneer configuration is for a later release.
 var ErrNotBuilt = errors.New("not built yet in this release")
+
+var errWell = errors.New("exit status 0")
 
 // Start starts a server on its core and returns when it listens where the work
 // is asked of it. The caller ends it with Stop.
@@ -84,7 +87,7 @@ func (p *Process) await(ctx context.Context, address string) error {
 			if said := p.log.String(); p.Server.program == veneer && strings.Contains(said, "is "+ErrNotBuilt.Error()) {
 				return ErrNotBuilt
 			}
-			return fmt.Errorf("cannot start %s: it has ended (%v): %s", p.Server.Name, p.err, p.log)
+			return fmt.Errorf("cannot start %s: it has ended: %w: %s", p.Server.Name, cmp.Or(p.err, errWell), p.log)
 		case <-ctx.Done():
 			return fmt.Errorf("cannot start %s: nothing listens on %s: %w: %s", p.Server.Name, address, ctx.Err(), p.log)
 		}

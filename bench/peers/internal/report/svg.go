@@ -48,7 +48,8 @@ func (r *Report) SVG(w io.Writer) error {
 		most = max(most, len(o.Entries))
 	}
 	panel := titleHeight + float64(most)*barStep + axisHeight
-	width, height := panelColumns*panelWidth, headHeight+float64(lines)*panel
+	columns := float64(max(2, min(panelColumns, len(r.Outcomes)))) // two, for the text at the top
+	width, height := columns*panelWidth, headHeight+float64(lines)*panel
 	b := &strings.Builder{}
 	fmt.Fprintf(b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" role="img" aria-label="Processor time of a request beside that of a server to compare with">`+"\n<style>%s</style>\n", width, height, style)
 	text(b, 10, 20, "head", "start", "Processor time of a request, as ratio: less is better")
