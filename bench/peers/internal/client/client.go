@@ -87,10 +87,11 @@ func (l Load) Run(ctx context.Context) (Result, error) {
 }
 
 // wrk takes whole seconds only. On an interrupt it stops and reports what it has
-// until then, so shorter loads are cut.
+// until then, so shorter loads are cut. A request that waits while the machine
+// is busy elsewhere is no error before half a minute; wrk's own limit is 2 s.
 func (l Load) wrk() []string {
 	whole := (l.Time + time.Second - 1) / time.Second
-	args := []string{"wrk", "-t", "1", "-c", strconv.Itoa(l.Connections), "-d", strconv.Itoa(int(whole)) + "s"}
+	args := []string{"wrk", "-t", "1", "-c", strconv.Itoa(l.Connections), "-d", strconv.Itoa(int(whole)) + "s", "--timeout", "30s"}
 	return append(l.fields(args), l.URL)
 }
 

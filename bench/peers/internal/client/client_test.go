@@ -117,7 +117,7 @@ func check(t *testing.T, parse func(string) (Result, error), out string, want Re
 
 func TestArguments(t *testing.T) {
 	l := Load{URL: "http://127.0.0.1:1/page", Fields: []string{"Origin: https://a.example"}, Connections: 32, Time: 300 * time.Millisecond}
-	if got, want := l.wrk(), []string{"wrk", "-t", "1", "-c", "32", "-d", "1s", "-H", "Origin: https://a.example", "http://127.0.0.1:1/page"}; !slices.Equal(got, want) {
+	if got, want := l.wrk(), []string{"wrk", "-t", "1", "-c", "32", "-d", "1s", "--timeout", "30s", "-H", "Origin: https://a.example", "http://127.0.0.1:1/page"}; !slices.Equal(got, want) {
 		t.Errorf("wrk gets %q, want %q", got, want)
 	}
 	l.Connections, l.Streams, l.Time = 8, 16, 3*time.Second

@@ -175,7 +175,7 @@ func (p Plan) rounds(ctx context.Context, row Row, running []contender, upstream
 				r.Problem = err.Error()
 			}
 			c.entry.Rounds = append(c.entry.Rounds, r)
-			p.say("%s: round %d: %s: %.2f µs\n", row.Name, round+1, c.entry.Server, r.PerRequest())
+			p.say("%s: round %d: %s: %.2f µs %s\n", row.Name, round+1, c.entry.Server, r.PerRequest(), r.Problem)
 			if r.Problem != "" && c.entry.Why == "" {
 				c.entry.Why = fmt.Sprintf("round %d: %s", round+1, r.Problem)
 				c.entry.Fault = c.process.Server.Ours
