@@ -76,7 +76,7 @@ func (p Programs) Find(s *Server) (string, error) {
 	case veneer:
 		return p.Veneer, nil
 	}
-	return find(s.program, []string{"/usr/local/sbin", "/usr/sbin", "/sbin", "/opt/homebrew/sbin"})
+	return find(s.program, []string{"/usr/local/sbin", "/usr/sbin", "/sbin"})
 }
 
 // find looks in PATH, and then where distributions put servers, which the PATH
