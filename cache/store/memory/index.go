@@ -9,20 +9,26 @@ import (
 	"veneer/cache/key"
 )
 
-// entry is one stored Object with what the store knows of it.
+// entry is one stored Object with what the store knows of it. Its 64 bytes are
+// one line of a processor's cache, which is what a lookup among millions is made
+// of (a test holds the size).
 type entry struct {
-	obj  *cache.Object
-	id   uint64      // by which the policy knows it
-	cost int64       // obj.Cost()
-	hit  atomic.Bool // used since it entered the window or the hand last passed
+	objs [1]*cache.Object // the Object: as an array it is also the variants of a key that has but one
+	id   uint64           // by which the policy knows it
+	cost int64            // Object.Cost
+	hit  atomic.Bool      // used since it entered the window or the hand last passed
 
 	// Store.mu guards the rest.
 
-	rec        *record
 	place      place
-	prev, next *entry // neighbours in the window or under the hand
-	tags       []tagLink
+	rec        *record
+	prev, next *entry   // neighbours in the window or under the hand
+	links      *tagLink // of its Object's tags, in their order
 }
+
+func newEntry(o *cache.Object) *entry { return &entry{objs: [1]*cache.Object{o}, cost: o.Cost()} }
+
+func (e *entry) obj() *cache.Object { return e.objs[0] }
 
 // record is a primary key with its variants. It is in the index exactly as
 // long as it has one.
@@ -30,27 +36,62 @@ type record struct {
 	id  uint64 // hash of the key
 	key string
 
-	// The variants, side by side. The slices are never changed, only
-	// exchanged, so that a reader may go on with what it took.
+	// The variants: nearly all keys have one, and need no list for it.
+	only *entry    // nil when there are several
+	many *variants // nil when there is one
+
+	next *record // another key with the same id
+
+	// The records under one target URI, for writers alone (uri.go).
+	older, newer *record
+	nextURI      *record // of the newest: that of another URI with the same hash
+	n            int     // of the newest: how many there are
+}
+
+// variants are several of them, side by side. Never changed, only exchanged,
+// so that a reader may go on with what it took.
+type variants struct {
 	objs    []*cache.Object
 	entries []*entry
-
-	next         *record // another key with the same id
-	group        *group
-	older, newer *record // under the same target URI; for writers alone
 }
 
-// group is a target URI with its records (primary keys of other origins and
-// other route-specific parts). For writers alone.
-type group struct {
-	hash   uint64
-	newest *record
-	n      int
-	next   *group // another URI with the same hash
+// objects returns the variants. Nobody changes the slice.
+func (r *record) objects() []*cache.Object {
+	if r.many != nil {
+		return r.many.objs
+	}
+	return r.only.objs[:]
 }
 
-// uri returns the URI; a group always has a record.
-func (g *group) uri() string { return g.newest.entries[0].obj.URI() }
+// len returns how many variants there are.
+func (r *record) len() int { return len(r.objects()) }
+
+// entry returns the i-th variant.
+func (r *record) entry(i int) *entry {
+	if r.many != nil {
+		return r.many.entries[i]
+	}
+	return r.only
+}
+
+// all returns the variants in a slice of the caller's own.
+func (r *record) all() []*entry {
+	if r.many != nil {
+		return slices.Clone(r.many.entries)
+	}
+	return []*entry{r.only}
+}
+
+// set makes all the variants of r, and gives up the memory of a key that it no
+// longer has. The caller holds the shard's mu, and all from then on.
+func (r *record) set(all []*entry) {
+	r.key = all[0].obj().Key()
+	if len(all) == 1 {
+		r.only, r.many = all[0], nil
+		return
+	}
+	r.only, r.many = nil, &variants{objects(all), all}
+}
 
 // shard is the part of the index for the target URIs of one range of hashes,
 // all origins and variants of a URI included.
@@ -59,7 +100,7 @@ type shard struct {
 	closed  bool
 	records map[uint64]*record // by record.id, chained by record.next
 
-	groups map[uint64]*group // by group.hash, chained by group.next; Store.mu guards it
+	uris map[uint64]*record // the newest record of each target URI by its hash, chained by record.nextURI; Store.mu guards it
 
 	hits, misses atomic.Uint64
 	_            [32]byte // keeps the counters of neighbours on other cache lines
@@ -83,19 +124,10 @@ func (sh *shard) record(id uint64, k string) *record {
 	return r
 }
 
-// group returns the group of a target URI or nil.
-func (sh *shard) group(hash uint64, uri string) *group {
-	g := sh.groups[hash]
-	for g != nil && g.uri() != uri {
-		g = g.next
-	}
-	return g
-}
-
 // variant returns the position of the variant with the given selecting fields,
 // or -1.
 func (r *record) variant(s key.Selecting) int {
-	return slices.IndexFunc(r.objs, func(o *cache.Object) bool {
+	return slices.IndexFunc(r.objects(), func(o *cache.Object) bool {
 		return slices.Equal(o.Selecting.Names, s.Names) && slices.Equal(o.Selecting.Values, s.Values)
 	})
 }
@@ -103,31 +135,20 @@ func (r *record) variant(s key.Selecting) int {
 // add enters e as a new variant of r, or of a new record when r is nil.
 func (sh *shard) add(r *record, e *entry, hash, id uint64) {
 	if r == nil {
-		sh.addRecord(&record{id: id, key: e.obj.Key(), objs: []*cache.Object{e.obj}, entries: []*entry{e}}, hash)
+		sh.addRecord(&record{id: id, key: e.obj().Key(), only: e}, hash)
 		return
 	}
 	e.rec = r
-	objs, entries := append(slices.Clip(r.objs), e.obj), append(slices.Clip(r.entries), e)
+	all := append(r.all(), e)
 	sh.mu.Lock()
-	r.objs, r.entries = objs, entries
+	r.set(all)
 	sh.mu.Unlock()
 }
 
 // addRecord enters a record with its first variant.
 func (sh *shard) addRecord(r *record, hash uint64) {
-	e := r.entries[0]
-	e.rec = r
-	g := sh.group(hash, e.obj.URI())
-	if g == nil {
-		g = &group{hash: hash, next: sh.groups[hash]}
-		sh.groups[hash] = g
-	}
-	r.group, r.older = g, g.newest
-	if g.newest != nil {
-		g.newest.newer = r
-	}
-	g.newest = r
-	g.n++
+	r.only.rec = r
+	sh.join(r, hash)
 	sh.mu.Lock()
 	r.next = sh.records[r.id]
 	sh.records[r.id] = r
@@ -137,39 +158,30 @@ func (sh *shard) addRecord(r *record, hash uint64) {
 // replace puts e where the i-th variant of r stood.
 func (sh *shard) replace(r *record, i int, e *entry) {
 	e.rec = r
-	objs, entries := slices.Clone(r.objs), slices.Clone(r.entries)
-	objs[i], entries[i] = e.obj, e
+	all := r.all()
+	all[i] = e
 	sh.mu.Lock()
-	r.objs, r.entries, r.key = objs, entries, e.obj.Key() // the old key's memory may go
+	r.set(all)
 	sh.mu.Unlock()
 }
 
-// remove takes e out, and its record with the last variant.
-func (sh *shard) remove(e *entry) {
+// remove takes e out, and its record with the last variant. hash is that of the
+// target URI.
+func (sh *shard) remove(e *entry, hash uint64) {
 	r := e.rec
 	e.rec = nil
-	if len(r.entries) == 1 {
+	if r.only == e {
 		sh.mu.Lock()
 		sh.unlinkLocked(r)
 		sh.mu.Unlock()
-		sh.leaveGroup(r)
+		sh.leave(r, hash)
 		return
 	}
-	i := slices.Index(r.entries, e)
-	objs, entries := slices.Delete(slices.Clone(r.objs), i, i+1), slices.Delete(slices.Clone(r.entries), i, i+1)
+	i := slices.Index(r.many.entries, e)
+	all := slices.Delete(r.all(), i, i+1)
 	sh.mu.Lock()
-	r.objs, r.entries, r.key = objs, entries, objs[0].Key()
+	r.set(all)
 	sh.mu.Unlock()
-}
-
-// removeGroup takes all records of g out at once.
-func (sh *shard) removeGroup(g *group) {
-	sh.mu.Lock()
-	for r := g.newest; r != nil; r = r.older {
-		sh.unlinkLocked(r)
-	}
-	sh.mu.Unlock()
-	sh.unlinkGroup(g)
 }
 
 // unlinkLocked takes r out of the readers' sight.
@@ -185,38 +197,5 @@ func (sh *shard) unlinkLocked(r *record) {
 		sh.records[r.id] = r.next
 	default:
 		delete(sh.records, r.id)
-	}
-}
-
-// leaveGroup takes r out of its group, and the group with the last record.
-func (sh *shard) leaveGroup(r *record) {
-	g := r.group
-	if g.n == 1 {
-		sh.unlinkGroup(g)
-		return
-	}
-	g.n--
-	if r.newer != nil {
-		r.newer.older = r.older
-	} else {
-		g.newest = r.older
-	}
-	if r.older != nil {
-		r.older.newer = r.newer
-	}
-}
-
-func (sh *shard) unlinkGroup(g *group) {
-	head := sh.groups[g.hash]
-	switch {
-	case head != g:
-		for head.next != g {
-			head = head.next
-		}
-		head.next = g.next
-	case g.next != nil:
-		sh.groups[g.hash] = g.next
-	default:
-		delete(sh.groups, g.hash)
 	}
 }

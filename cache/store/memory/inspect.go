@@ -65,7 +65,7 @@ func (sh *shard) appendObjects(dst []*cache.Object) []*cache.Object {
 	defer sh.mu.RUnlock()
 	for _, r := range sh.records {
 		for ; r != nil; r = r.next {
-			dst = append(dst, r.objs...)
+			dst = append(dst, r.objects()...)
 		}
 	}
 	return dst

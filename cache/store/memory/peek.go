@@ -18,7 +18,7 @@ func (s *Store) Peek(_ context.Context, k key.Key) ([]*cache.Object, error) {
 		return nil, ErrClosed
 	}
 	if r := sh.lookup(id, k.Bytes); r != nil {
-		return r.objs, nil
+		return r.objects(), nil
 	}
 	return nil, nil
 }

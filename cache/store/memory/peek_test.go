@@ -87,7 +87,7 @@ func TestGlance(t *testing.T) {
 func (s *Store) entriesOf(k key.Key) []*entry {
 	hash, id := s.hash.bytes(k)
 	if r := s.shard(hash).lookup(id, k.Bytes); r != nil {
-		return r.entries
+		return r.all()
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"slices"
 
 	"veneer/cache"
 )
@@ -18,13 +19,11 @@ func (s *Store) Delete(_ context.Context, o *cache.Object) error {
 	if r == nil {
 		return nil
 	}
-	for _, e := range r.entries {
-		if e.obj == o {
-			s.admission.release(e)
-			s.admission.policy.settle()
-			s.drop(e)
-			return nil
-		}
+	if i := slices.Index(r.objects(), o); i >= 0 {
+		e := r.entry(i)
+		s.admission.release(e)
+		s.admission.policy.settle()
+		s.drop(e)
 	}
 	return nil
 }
@@ -40,22 +39,23 @@ func (s *Store) Invalidate(_ context.Context, uri []byte) (int, error) {
 	}
 	s.epochs[hash%epochStripes].Add(1)
 	sh := s.shard(hash)
-	g := sh.group(hash, string(uri))
-	if g == nil {
+	r := sh.newest(hash, string(uri))
+	if r == nil {
 		return 0, nil
 	}
-	n := s.dropGroup(sh, g)
+	n := s.dropURI(sh, r, hash)
 	s.admission.policy.settle()
 	return n, nil
 }
 
-// dropGroup takes a target URI with all its entries out and returns how many
-// there were. The caller settles the policy.
-func (s *Store) dropGroup(sh *shard, g *group) int {
-	sh.removeGroup(g)
+// dropURI takes a target URI with all its entries out and returns how many
+// there were. newest is its newest record. The caller settles the policy.
+func (s *Store) dropURI(sh *shard, newest *record, hash uint64) int {
+	sh.removeURI(newest, hash)
 	n := 0
-	for r := g.newest; r != nil; r = r.older {
-		for _, e := range r.entries {
+	for r := newest; r != nil; r = r.older {
+		for i := range r.len() {
+			e := r.entry(i)
 			e.rec = nil
 			s.admission.release(e)
 			s.forget(e)
@@ -105,11 +105,11 @@ func (s *Store) Clear(_ context.Context) (int, error) {
 	s.epochAll.Add(1)
 	n := s.objects
 	for i := range s.shards {
-		for _, g := range s.shards[i].groups {
-			for g != nil {
-				next := g.next
-				s.dropGroup(&s.shards[i], g)
-				g = next
+		for hash, r := range s.shards[i].uris {
+			for r != nil {
+				next := r.nextURI
+				s.dropURI(&s.shards[i], r, hash)
+				r = next
 			}
 		}
 	}
@@ -124,7 +124,8 @@ func (s *Store) Clear(_ context.Context) (int, error) {
 // stored: who wants it gone deletes it.
 func (s *Store) Replace(_ context.Context, old, o *cache.Object) (bool, error) {
 	hash, id := s.hash.strings(o.Key(), len(o.URI()))
-	e := &entry{obj: o, cost: o.Cost(), id: s.hash.variant(id, o.Selecting)}
+	e := newEntry(o)
+	e.id = s.hash.variant(id, o.Selecting)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -136,9 +137,9 @@ func (s *Store) Replace(_ context.Context, old, o *cache.Object) (bool, error) {
 		return false, nil
 	}
 	i := r.variant(o.Selecting)
-	if i < 0 || r.objs[i] != old {
+	if i < 0 || r.objects()[i] != old {
 		return false, nil
 	}
-	err := s.admitLocked(sh, e, r.entries[i], hash, id)
+	err := s.admitLocked(sh, e, r.entry(i), hash, id)
 	return err == nil, err
 }

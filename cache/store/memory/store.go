@@ -103,7 +103,7 @@ func New(cfg Config) (*Store, error) {
 	s.admission.window.init(window)
 	for i := range s.shards {
 		s.shards[i].records = make(map[uint64]*record)
-		s.shards[i].groups = make(map[uint64]*group)
+		s.shards[i].uris = make(map[uint64]*record)
 	}
 	return s, nil
 }
@@ -141,26 +141,36 @@ func (s *Store) Get(_ context.Context, k key.Key, sel cache.Selector) (*cache.Ob
 		return nil, ErrClosed
 	}
 	s.policy.touch(id)
-	var objs []*cache.Object
-	var entries []*entry
+	var e *entry
+	var all *variants
 	if r := sh.lookup(id, k.Bytes); r != nil {
-		objs, entries = r.objs, r.entries
+		e, all = r.only, r.many
 	}
 	sh.mu.RUnlock()
 
-	i := -1
-	if len(objs) > 0 {
-		i = sel.Select(objs)
-	}
-	if i < 0 || i >= len(objs) {
+	if e = selected(e, all, sel); e == nil {
 		sh.misses.Add(1)
 		return nil, nil
 	}
-	sh.used(entries[i])
-	if variant := entries[i].id; variant != id {
-		sh.touch(s.policy, variant, variant)
+	sh.used(e)
+	if e.id != id {
+		sh.touch(s.policy, e.id, e.id)
 	}
-	return objs[i], nil
+	return e.obj(), nil
+}
+
+// selected asks sel for one of the variants of a record, and returns nil where
+// it wants none.
+func selected(only *entry, many *variants, sel cache.Selector) *entry {
+	switch {
+	case many != nil:
+		if i := sel.Select(many.objs); i >= 0 && i < len(many.entries) {
+			return many.entries[i]
+		}
+	case only != nil && sel.Select(only.objs[:]) == 0:
+		return only
+	}
+	return nil
 }
 
 // Glance implements cache.Glancer.
@@ -168,22 +178,18 @@ func (s *Store) Glance(k key.Key, sel cache.Selector) *cache.Object {
 	hash, id := s.hash.bytes(k)
 	sh := s.shard(hash)
 	sh.mu.RLock()
-	var objs []*cache.Object
-	var entries []*entry
+	var e *entry
+	var all *variants
 	if r := sh.lookup(id, k.Bytes); r != nil { // there is none in a closed one
-		objs, entries = r.objs, r.entries
+		e, all = r.only, r.many
 	}
 	sh.mu.RUnlock()
-	if len(objs) == 0 {
+	if e = selected(e, all, sel); e == nil {
 		return nil
 	}
-	i := sel.Select(objs)
-	if i < 0 || i >= len(objs) {
-		return nil
-	}
-	sh.used(entries[i])
-	sh.touch(s.policy, id, entries[i].id)
-	return objs[i]
+	sh.used(e)
+	sh.touch(s.policy, id, e.id)
+	return e.obj()
 }
 
 // used counts a hit of one variant.
@@ -210,7 +216,7 @@ func (sh *shard) touch(p *policy, id, variant uint64) {
 // Put stores o, as cache.Store says. An Object above Config.MaxObject is not
 // admitted; a smaller one that fits the window always is.
 func (s *Store) Put(_ context.Context, o *cache.Object, opt cache.PutOptions) error {
-	e := &entry{obj: o, cost: o.Cost()}
+	e := newEntry(o)
 	hash, id := s.hash.strings(o.Key(), len(o.URI()))
 	e.id = s.hash.variant(id, o.Selecting)
 
@@ -236,7 +242,7 @@ func (s *Store) Put(_ context.Context, o *cache.Object, opt cache.PutOptions) er
 	}
 	var old *entry
 	if at >= 0 {
-		old = r.entries[at]
+		old = r.entry(at)
 	}
 	return s.admitLocked(sh, e, old, hash, id)
 }
@@ -276,11 +282,11 @@ func (sh *shard) checkCaps(r *record, at int, hash uint64, o *cache.Object, opt 
 	case at >= 0:
 		return nil
 	case r != nil:
-		if opt.Variants > 0 && len(r.objs) >= opt.Variants {
+		if opt.Variants > 0 && r.len() >= opt.Variants {
 			return cache.ErrTooManyVariants
 		}
 	case opt.Origins > 0:
-		if g := sh.group(hash, o.URI()); g != nil && g.n >= opt.Origins {
+		if r := sh.newest(hash, o.URI()); r != nil && r.n >= opt.Origins {
 			return cache.ErrTooManyOrigins
 		}
 	}
@@ -291,14 +297,14 @@ func (sh *shard) checkCaps(r *record, at int, hash uint64, o *cache.Object, opt 
 func (s *Store) enter(sh *shard, e, old *entry, hash, id uint64) {
 	if old != nil {
 		r := old.rec
-		sh.replace(r, slices.Index(r.entries, old), e)
+		sh.replace(r, slices.Index(r.objects(), old.obj()), e)
 		old.rec = nil
 		s.tags.remove(old)
 		s.objects--
 		s.bytes -= old.cost
 	} else {
 		// Looked up again: making room may have removed the record.
-		sh.add(sh.record(id, e.obj.Key()), e, hash, id)
+		sh.add(sh.record(id, e.obj().Key()), e, hash, id)
 	}
 	s.tags.add(e)
 	s.objects++
@@ -317,8 +323,8 @@ func (s *Store) dropLosers() {
 
 // drop takes an entry that is accounted nowhere out of index and tags.
 func (s *Store) drop(e *entry) {
-	hash, _ := s.hash.strings(e.obj.Key(), len(e.obj.URI()))
-	s.shard(hash).remove(e)
+	hash, _ := s.hash.strings(e.obj().Key(), len(e.obj().URI()))
+	s.shard(hash).remove(e, hash)
 	s.forget(e)
 }
 
@@ -344,7 +350,7 @@ func (s *Store) Close() {
 		sh.mu.Lock()
 		sh.closed, sh.records = true, nil
 		sh.mu.Unlock()
-		sh.groups = nil
+		sh.uris = nil
 	}
 	s.policy.close()
 	s.admission.window.init(s.admission.window.size)

@@ -62,9 +62,9 @@ func (s checked) Check() error {
 				a.record(id, r)
 			}
 		}
-		for hash, g := range sh.groups {
-			for ; g != nil; g = g.next {
-				a.group(hash, g)
+		for hash, r := range sh.uris {
+			for ; r != nil; r = r.nextURI {
+				a.uri(hash, r)
 			}
 		}
 	}
@@ -89,17 +89,20 @@ func (a *audit) expect(ok bool, format string, args ...any) {
 
 func (a *audit) record(id uint64, r *record) {
 	a.records++
-	a.expect(r.id == id && len(r.objs) == len(r.entries) && len(r.objs) > 0, "record %q: id or variants", r.key)
-	for i, e := range r.entries {
-		a.expect(e.obj == r.objs[i] && e.rec == r && e.obj.Key() == r.key && e.cost == e.obj.Cost(), "record %q: entry %d", r.key, i)
+	a.expect(r.id == id && r.len() == len(r.all()) && (r.only == nil) == (r.len() > 1), "record %q: id or variants", r.key)
+	for i, e := range r.all() {
+		o := e.obj()
+		a.expect(e == r.entry(i) && o == r.objects()[i] && e.rec == r && o.Key() == r.key && e.cost == o.Cost(), "record %q: entry %d", r.key, i)
 		a.entry(e)
 	}
 }
 
 func (a *audit) entry(e *entry) {
 	a.objects++
-	a.bytes += e.obj.Cost()
-	a.tagged += len(e.tags)
+	a.bytes += e.obj().Cost()
+	for l := e.links; l != nil; l = l.sibling {
+		a.tagged++
+	}
 	switch e.place {
 	case inPolicy:
 		a.policies++
@@ -114,14 +117,17 @@ func (a *audit) entry(e *entry) {
 	}
 }
 
-func (a *audit) group(hash uint64, g *group) {
+func (a *audit) uri(hash uint64, newest *record) {
 	n := 0
-	for r := g.newest; r != nil; r = r.older {
+	a.expect(newest.newer == nil, "URI %q: not its newest record stands for it", newest.uri())
+	for r := newest; r != nil; r = r.older {
 		n++
-		a.expect(r.group == g && r.entries[0].obj.URI() == g.uri(), "group %q: record %q", g.uri(), r.key)
+		own, _ := a.hash.strings(r.key, len(r.uri()))
+		a.expect(own == hash && r.uri() == newest.uri(), "URI %q: record %q", newest.uri(), r.key)
+		a.expect(r.older == nil || r.older.newer == r, "URI %q: what is older than %q does not know it", newest.uri(), r.key)
 	}
 	a.grouped += n
-	a.expect(g.hash == hash && n == g.n, "group %q: %d records, not %d", g.uri(), n, g.n)
+	a.expect(n == newest.n, "URI %q: %d records, not %d", newest.uri(), n, newest.n)
 }
 
 // sums compares what was found with what the Store keeps count of.
@@ -139,7 +145,7 @@ func (a *audit) sums() {
 	c := a.policy.cache
 	c.IterValues(func(*entry) bool { held++; return false })
 	used := c.MaxCost() - c.RemainingCost()
-	a.expect(a.records == a.grouped, "%d records, %d in groups", a.records, a.grouped)
+	a.expect(a.records == a.grouped, "%d records, %d under URIs", a.records, a.grouped)
 	a.expect(a.objects == a.Store.objects && a.bytes == a.Store.bytes, "%d objects of %d bytes, and the sums say %d and %d",
 		a.objects, a.bytes, a.Store.objects, a.Store.bytes)
 	a.expect(a.windows == linked && a.windowBytes == w.bytes && w.bytes <= w.size, "window: %d of %d bytes, linked %d, sum %d",

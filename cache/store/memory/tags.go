@@ -2,11 +2,11 @@ package memory
 
 import "veneer/cache"
 
-// tagLink is one entry's place in the list of one of its tags. A link never
-// moves: entry.tags is made once, at its full length.
+// tagLink is one entry's place in the list of one of its tags.
 type tagLink struct {
 	entry      *entry
 	prev, next *tagLink
+	sibling    *tagLink // of the same entry's next tag
 }
 
 // tagIndex lists entries by tag. Store.mu guards it.
@@ -15,12 +15,17 @@ type tagIndex map[string]*tagLink // the newest link of each tag that is in use
 // add lists e under its Object's tags. Tags without duplicates are the
 // caller's business (cache/tag); one that stands twice is listed twice.
 func (t tagIndex) add(e *entry) {
-	if len(e.obj.Tags) == 0 {
+	names := e.obj().Tags
+	if len(names) == 0 {
 		return
 	}
-	e.tags = make([]tagLink, len(e.obj.Tags))
-	for i, name := range e.obj.Tags {
-		l := &e.tags[i]
+	links := make([]tagLink, len(names))
+	e.links = &links[0]
+	for i, name := range names {
+		l := &links[i]
+		if i > 0 {
+			links[i-1].sibling = l
+		}
 		l.entry, l.next = e, t[name]
 		if l.next != nil {
 			l.next.prev = l
@@ -31,8 +36,8 @@ func (t tagIndex) add(e *entry) {
 
 // remove takes e out of all lists.
 func (t tagIndex) remove(e *entry) {
-	for i, name := range e.obj.Tags {
-		l := &e.tags[i]
+	l := e.links
+	for _, name := range e.obj().Tags {
 		if l.next != nil {
 			l.next.prev = l.prev
 		}
@@ -44,8 +49,9 @@ func (t tagIndex) remove(e *entry) {
 		default:
 			delete(t, name)
 		}
+		l = l.sibling
 	}
-	e.tags = nil
+	e.links = nil
 }
 
 // entries returns the entries that have the tag, newest first.
@@ -63,7 +69,7 @@ func (t tagIndex) entries(tag string) []*entry {
 func objects(es []*entry) []*cache.Object {
 	objs := make([]*cache.Object, len(es))
 	for i, e := range es {
-		objs[i] = e.obj
+		objs[i] = e.obj()
 	}
 	return objs
 }
