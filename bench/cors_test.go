@@ -5,14 +5,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"text/tabwriter"
-	"time"
 
 	"github.com/rs/cors"
 
+	"veneer/bench/internal/fixture"
+	"veneer/bench/internal/measure"
 	"veneer/corslayer"
 )
 
@@ -110,10 +110,8 @@ func BenchmarkCORS(b *testing.B) {
 		}{{"veneer", own}, {"rs-cors", other}} {
 			b.Run(c.name+"/"+e.name, func(b *testing.B) {
 				b.ReportAllocs()
-				w := &sink{make(http.Header, 8)}
-				for b.Loop() {
-					clear(w.header)
-					e.h.ServeHTTP(w, c.request)
+				for serve := serving(e.h, c.request); b.Loop(); {
+					serve()
 				}
 			})
 		}
@@ -130,45 +128,19 @@ func TestCORSBeside(t *testing.T) {
 	fmt.Fprintln(out, "case\tveneer\trs/cors\tratio\tallocations\trs/cors\t")
 	for _, c := range corsCases() {
 		own, other := ownEngine(t, c.rules), otherEngine(c.rules)
-		x, y := interleaved(own, other, c.request)
-		fmt.Fprintf(out, "%s\t%v\t%v\t%.2f\t%.0f\t%.0f\t\n", c.name, x, y, float64(x)/float64(y), allocations(own, c.request), allocations(other, c.request))
+		times := measure.Interleaved(31, serving(own, c.request), serving(other, c.request))
+		x, y := times[0].Median(), times[1].Median()
+		fmt.Fprintf(out, "%s\t%.0f ns\t%.0f ns\t%.2f\t%.0f\t%.0f\t\n", c.name, x, y, x/y, allocations(own, c.request), allocations(other, c.request))
 	}
 	out.Flush()
 }
 
 func allocations(h http.Handler, r *http.Request) float64 {
-	w := &sink{make(http.Header, 8)}
-	return testing.AllocsPerRun(100, func() {
-		clear(w.header)
-		h.ServeHTTP(w, r)
-	})
+	return testing.AllocsPerRun(100, serving(h, r))
 }
 
-// interleaved returns the median time a request of two handlers, which take
-// turns.
-func interleaved(a, b http.Handler, r *http.Request) (x, y time.Duration) {
-	const rounds = 31
-	n := 1
-	for timed(b, r, n) < time.Millisecond {
-		n *= 2
-	}
-	var times [2][]time.Duration
-	for range rounds {
-		for i, h := range []http.Handler{a, b} {
-			times[i] = append(times[i], timed(h, r, n)/time.Duration(n))
-		}
-	}
-	slices.Sort(times[0])
-	slices.Sort(times[1])
-	return times[0][rounds/2], times[1][rounds/2]
-}
-
-func timed(h http.Handler, r *http.Request, n int) time.Duration {
-	w := &sink{make(http.Header, 8)}
-	began := time.Now()
-	for range n {
-		clear(w.header)
-		h.ServeHTTP(w, r)
-	}
-	return time.Since(began)
+// serving is one request to a handler, into a sink.
+func serving(h http.Handler, r *http.Request) func() {
+	w := fixture.NewSink()
+	return func() { w.Serve(h, r) }
 }

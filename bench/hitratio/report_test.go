@@ -1,7 +1,6 @@
 package hitratio
 
 import (
-	"encoding/xml"
 	"errors"
 	"io"
 	"strings"
@@ -9,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"veneer/bench/internal/chart/charttest"
 )
 
 var sample = &Table{
@@ -58,36 +59,13 @@ func TestWriteSVG(t *testing.T) {
 	if err := sample.WriteSVG(b); err != nil {
 		t.Fatal(err)
 	}
-	var bars, texts []string
-	d, in := xml.NewDecoder(strings.NewReader(b.String())), ""
-	for {
-		token, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch x := token.(type) {
-		case xml.StartElement:
-			in = x.Name.Local
-		case xml.EndElement:
-			in = ""
-		case xml.CharData:
-			switch in {
-			case "title":
-				bars = append(bars, string(x))
-			case "text":
-				texts = append(texts, string(x))
-			}
-		}
-	}
+	texts := charttest.Texts(t, b.String())
 	wantBars := []string{
 		"50.0 % of requests, 40.0 % of bytes", "25.0 % of requests, 75.0 % of bytes", "45.0 % of requests, 50.0 % of bytes",
 		"0.0 % of requests, 0.0 % of bytes", "0.0 % of requests, 0.0 % of bytes", "100.0 % of requests, 100.0 % of bytes",
 		"10.0 % of requests, 20.0 % of bytes", "30.0 % of requests, 10.0 % of bytes", "20.0 % of requests, 20.0 % of bytes",
 	}
-	if diff := cmp.Diff(wantBars, bars); diff != "" {
+	if diff := cmp.Diff(wantBars, texts["title"]); diff != "" {
 		t.Errorf("bars: -want +got\n%s", diff)
 	}
 	wantTexts := []string{
@@ -95,7 +73,7 @@ func TestWriteSVG(t *testing.T) {
 		"zipf", "0", "25", "50", "75", "100", "room for 1 %", "room for 20 %",
 		"news", "0", "25", "50", "75", "100", "room for 5 %",
 	}
-	if diff := cmp.Diff(wantTexts, texts); diff != "" {
+	if diff := cmp.Diff(wantTexts, texts["text"]); diff != "" {
 		t.Errorf("texts: -want +got\n%s", diff)
 	}
 }
