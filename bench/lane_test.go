@@ -1,10 +1,10 @@
 package bench
 
 import (
-	"syscall"
 	"testing"
 
 	"veneer/bench/internal/fixture"
+	"veneer/bench/internal/measure"
 )
 
 // laneHead is the request of NewRequest as a browser sends it.
@@ -25,24 +25,17 @@ func laneHit(tb testing.TB) func() {
 	}
 }
 
-// cpuTime reports the processor's time beside the wall clock's, which says
+// BenchmarkLane has the processor's time beside the wall clock's, which says
 // little on a machine that others use too.
-func cpuTime(b *testing.B) func() {
-	used := func() int64 {
-		var u syscall.Rusage
-		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-		return u.Utime.Nano() + u.Stime.Nano()
-	}
-	began := used()
-	return func() { b.ReportMetric(float64(used()-began)/float64(b.N), "cpu-ns/op") }
-}
-
 func BenchmarkLane(b *testing.B) {
 	hit := laneHit(b)
 	b.ReportAllocs()
 	b.ResetTimer()
-	defer cpuTime(b)()
+	began, ok := measure.Processor()
 	for range b.N {
 		hit()
+	}
+	if ended, _ := measure.Processor(); ok {
+		b.ReportMetric(float64(ended-began)/float64(b.N), "cpu-ns/op")
 	}
 }

@@ -5,18 +5,7 @@ package growth
 import (
 	"math"
 	"syscall"
-	"testing"
-	"time"
 )
-
-// processorTime is what this process has used of the processors.
-func processorTime(tb testing.TB) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		tb.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
 
 // descriptors raises the limit of open files as far as it may, to n, and
 // returns what it is. A process that is started gets the same.

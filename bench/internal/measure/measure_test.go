@@ -36,3 +36,14 @@ func TestInterleaved(t *testing.T) {
 		t.Error("nothing was done")
 	}
 }
+
+func TestProcessor(t *testing.T) {
+	before, ok := Processor()
+	if !ok {
+		t.Skip("this system does not say")
+	}
+	Interleaved(3, func() {})
+	if after, ok := Processor(); !ok || after < before {
+		t.Errorf("%v, then %v", before, after)
+	}
+}
