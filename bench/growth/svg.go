@@ -23,6 +23,10 @@ func (r *Report) WriteSVG(w io.Writer) error {
 	return err
 }
 
+// firstSeries is the first colour that is used: the ones before it are too pale
+// for a line.
+const firstSeries = 2
+
 // axis places values by their logarithm between two powers of ten.
 type axis struct{ low, high float64 }
 
@@ -57,22 +61,22 @@ func (p Panel) draw(b *strings.Builder) {
 			}
 		}
 	}
-	chart.Legend(b, chart.Left, chart.Top+2, names)
+	chart.Legend(b, chart.Left, chart.Top+2, firstSeries, 2, names)
 	if len(values) == 0 {
 		return
 	}
 	across, up := decades(sizes), decades(values)
-	// The highest eighth is kept for the legend.
-	height := func(v float64) float64 { return 0.88 * up.share(v) }
+	// What is above is kept for two rows of the legend.
+	height := func(v float64) float64 { return 0.82 * up.share(v) }
 	up.powers(func(v float64) { chart.Level(b, height(v), fmt.Sprintf("%g", v)) })
 	x := func(size float64) float64 { return chart.Left + chart.Width*across.share(size) }
 	across.powers(func(v float64) { chart.Below(b, x(v), short(int(v))) })
 	for i, s := range p.Series {
-		line(b, i, s, p, func(q Point) (float64, float64) { return x(float64(q.Size)), chart.Y(height(q.Value)) })
+		line(b, firstSeries+i, s, p, func(q Point) (float64, float64) { return x(float64(q.Size)), chart.Y(height(q.Value)) })
 	}
 }
 
-// line draws the i-th Series; each Point says what it is.
+// line draws a Series in the i-th colour; each Point says what it is.
 func line(b *strings.Builder, i int, s Series, p Panel, place func(Point) (x, y float64)) {
 	var path, dots strings.Builder
 	for _, q := range s.Points {

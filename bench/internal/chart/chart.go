@@ -59,7 +59,7 @@ func New(title string, names []string, panels int) *Page {
 	p.b.WriteString(style)
 	fmt.Fprintf(&p.b, `<rect class="ground" width="%d" height="%d"/>`+"\n", width, p.height)
 	fmt.Fprintf(&p.b, `<text class="title" x="%d" y="20">%s</text>`+"\n", Left, html.EscapeString(title))
-	Legend(&p.b, Left, 44, names)
+	Legend(&p.b, Left, 44, 0, series, names)
 	return p
 }
 
@@ -82,13 +82,14 @@ func (p *Page) WriteTo(w io.Writer) (int64, error) {
 	return int64(n), nil
 }
 
-// Legend writes the names of series beside their colours, from x on, with y as
-// the line that the text stands on.
-func Legend(b *strings.Builder, x, y int, names []string) {
+// Legend writes the names of the series from first on beside their colours, so
+// many in a row; x and y are where the first text's line begins.
+func Legend(b *strings.Builder, x, y, first, perRow int, names []string) {
+	const width, height = Width / 2, 14
 	for i, name := range names {
+		left, base := x+i%perRow*width, y+i/perRow*height
 		fmt.Fprintf(b, `<rect class="area %s" x="%d" y="%d" width="11" height="11"/><text x="%d" y="%d">%s</text>`+"\n",
-			Series(i), x, y-10, x+16, y, html.EscapeString(name))
-		x += 40 + 6*len(name)
+			Series(first+i), left, base-10, left+16, base, html.EscapeString(name))
 	}
 }
 
