@@ -114,7 +114,7 @@ func TestConnections(t *testing.T) {
 	const (
 		many    = 500
 		most    = 64  // KiB
-		dearest = 2.0 // times
+		dearest = 3.0 // times
 	)
 	all := crowds(t, []int{1, many})
 	if all[1] == nil || all[many] == nil {
