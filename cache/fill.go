@@ -50,7 +50,7 @@ func (x *exchange) passMarked(why cachestatus.Reason) {
 	x.note(cachestatus.HitForMiss)
 	x.unstored(why) // most likely again
 	x.forward()
-	if _, still := x.e.marks.Marked(x.flightBuf, x.now); !still {
+	if !x.marked {
 		// The response could have been stored, so only the mark kept it out.
 		x.decision.NotStored = cachestatus.HitForMiss
 	}

@@ -23,12 +23,10 @@ func (x *exchange) forward() {
 		return
 	}
 	if x.route.Store != nil {
-		x.epoch = x.route.Store.Epoch(key.URIKey(nil, x.target))
+		x.epoch = x.route.Store.Epoch(x.uriKey())
 	}
-	ctx, cancel := context.WithCancel(x.r.Context())
-	defer cancel()
 	informer := &informer{x: x}
-	req := x.outgoing(withInformational(ctx, informer.inform))
+	req := x.outgoing(informer.watch(x.r.Context()))
 	if x.origin.Full && safe(x.r.Method) {
 		// A 304 would let the browser go on using what it may not read.
 		delete(req.Header, "If-None-Match")
@@ -66,6 +64,16 @@ func (x *exchange) forward() {
 	x.fetchWhole(res)
 }
 
+// uriKey is the key of the target URI: the beginning of the primary key where
+// there is one, and else of the same buffer.
+func (x *exchange) uriKey() []byte {
+	if len(x.key.Bytes) == 0 {
+		x.keyBuf = key.URIKey(x.keyBuf, x.target)
+		return x.keyBuf
+	}
+	return x.key.URI()
+}
+
 // learn takes from a response that is not stored what it says of stored ones:
 // what an unsafe method has changed (RFC 9111 §4.4), what a HEAD tells of a
 // stored GET (§4.3.5), and whether a key that was not shareable has become so.
@@ -73,7 +81,7 @@ func (x *exchange) learn(res *http.Response, reason cachestatus.Reason) {
 	switch {
 	case x.route.Store == nil:
 	case rfc9111.Invalidates(x.r.Method, res.StatusCode):
-		x.raced = x.route.Store.Epoch(key.URIKey(nil, x.target)) != x.epoch
+		x.raced = x.route.Store.Epoch(x.uriKey()) != x.epoch
 		x.invalidate(res)
 	case x.bypass:
 	case reason != cachestatus.None:
@@ -84,6 +92,7 @@ func (x *exchange) learn(res *http.Response, reason cachestatus.Reason) {
 		// a mark runs out by itself.
 		if _, why := x.assess(res, res.StatusCode); why == cachestatus.None && res.ContentLength >= 0 {
 			x.e.marks.Clear(x.flightBuf)
+			x.decision.NotStored = cachestatus.HitForMiss // only the mark kept it out
 		}
 	}
 }

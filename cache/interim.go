@@ -1,7 +1,10 @@
 package cache
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
 	"strings"
 	"sync"
 )
@@ -56,11 +59,31 @@ func hopByHop(name string) bool {
 }
 
 // informer passes interim responses on while the client's own goroutine waits
-// in RoundTrip. It must be stopped before anything else writes to the client.
+// in RoundTrip. It must be stopped before anything else writes to the client,
+// and is no part of the exchange: the transport may call it later still.
 type informer struct {
-	mu   sync.Mutex // guards done and, until done, the ResponseWriter
-	done bool
-	x    *exchange
+	mu    sync.Mutex // guards done and, until done, the ResponseWriter
+	done  bool
+	x     *exchange
+	trace httptrace.ClientTrace
+}
+
+// watch returns a context whose interim responses reach i.
+func (i *informer) watch(ctx context.Context) context.Context {
+	i.trace.Got1xxResponse = func(code int, h textproto.MIMEHeader) error {
+		if relayed(code) {
+			i.inform(code, http.Header(h))
+		}
+		return nil
+	}
+	return httptrace.WithClientTrace(ctx, &i.trace)
+}
+
+// relayed reports whether an interim response is for the client: 100 is the
+// answer to an expectation, which is between two neighbours (RFC 9110 §10.1.1),
+// and 101 no interim response of this exchange.
+func relayed(code int) bool {
+	return code != http.StatusContinue && code != http.StatusSwitchingProtocols
 }
 
 func (i *informer) inform(code int, fields http.Header) {

@@ -14,23 +14,28 @@ import (
 // the whole representation, whatever the client has or wants of it.
 var conditionalFields = [...]string{"If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range", "Range"}
 
+// addedFields is how many fields a request gets on its way, for the size of its
+// map: User-Agent, Via, CDN-Loop, Forwarded and three X-Forwarded-*.
+const addedFields = 7
+
+// noAgent is shared by requests, as what Edits set is.
+var noAgent = []string{""}
+
 // outgoing returns the request for the upstream: the canonical target URI that
 // was keyed, and the client's fields without those that the route hides. Its
-// header map is the caller's own. RemoteAddr and TLS say who the client is,
-// for the fields that a proxy adds.
+// header map is the caller's own; the lines are the client's request's, which
+// nobody changes in place. RemoteAddr and TLS say who the client is, for the
+// fields that a proxy adds.
 func (x *exchange) outgoing(ctx context.Context) *http.Request {
 	r := x.r
-	h := r.Header.Clone()
-	if h == nil {
-		h = make(http.Header)
-	}
-	for name := range h {
-		if x.seen.hides(name) {
-			delete(h, name)
+	h := make(http.Header, len(r.Header)+addedFields)
+	for name, lines := range r.Header {
+		if !x.seen.hides(name) {
+			h[name] = lines[:len(lines):len(lines)]
 		}
 	}
 	if _, ok := h["User-Agent"]; !ok {
-		h["User-Agent"] = []string{""} // keeps net/http from adding its own
+		h["User-Agent"] = noAgent // keeps net/http from adding its own
 	}
 	x.route.Request.apply(h)
 	out := &http.Request{
@@ -66,7 +71,7 @@ func (x *exchange) outgoingWhole(ctx context.Context) *http.Request {
 func withInformational(ctx context.Context, f func(code int, h http.Header)) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
-			if code != http.StatusContinue && code != http.StatusSwitchingProtocols {
+			if relayed(code) {
 				f(code, http.Header(h))
 			}
 			return nil
@@ -74,23 +79,28 @@ func withInformational(ctx context.Context, f func(code int, h http.Header)) con
 	})
 }
 
-// via is Veneer's member of the Via field of a response (RFC 9110 §7.6.3), by
-// the version of the protocol that it was received with.
-func via(res *http.Response) string {
+// Veneer's member of the Via field of a response (RFC 9110 §7.6.3), by the
+// version of the protocol that it was received with. The lines are shared.
+var via10, via11, via2 = []string{"1.0 " + cachestatus.CacheName}, []string{"1.1 " + cachestatus.CacheName}, []string{"2 " + cachestatus.CacheName}
+
+func addVia(res *http.Response) {
+	own := via11
 	if res.ProtoMajor >= 2 {
-		return "2 " + cachestatus.CacheName
+		own = via2
+	} else if res.ProtoMajor == 1 && res.ProtoMinor == 0 {
+		own = via10
 	}
-	if res.ProtoMinor == 0 && res.ProtoMajor == 1 {
-		return "1.0 " + cachestatus.CacheName
+	if before := res.Header["Via"]; len(before) > 0 {
+		own = append(before[:len(before):len(before)], own...)
 	}
-	return "1.1 " + cachestatus.CacheName
+	res.Header["Via"] = own
 }
 
 // receive makes an upstream response ready to be looked at: the CORS fields of
 // another authority go first, before anything can be stored or freshened.
 func receive(route *Route, res *http.Response, o Origin, safe bool) cachestatus.Reason {
 	route.CORS.Strip(res.Header, safe)
-	res.Header["Via"] = append(res.Header["Via"], via(res))
+	addVia(res)
 	reason := route.CORS.Observe(res.Header, o)
 	if u, ok := res.Body.(unstorable); ok && reason == cachestatus.None {
 		if reason, ok = cachestatus.ParseReason(u.NotStored()); !ok {

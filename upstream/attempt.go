@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -12,12 +13,17 @@ import (
 // goroutines, and after RoundTrip of the transport has returned.
 type attempt struct {
 	pool    *Pool
-	request *http.Request // out of prepare
-	upgrade string        // the protocol that it asks to change to
-	to      *server       // the one to ask; nil: any
-	server  *server       // the one that was asked
+	ctx     context.Context // the caller's
+	request *http.Request   // out of prepare, without a context
+	upgrade string          // the protocol that it asks to change to
+	to      *server         // the one to ask; nil: any
+	server  *server         // the one that was asked
 	body    *requestBody
 	counted bool // the failure counts against the server
+
+	prepared http.Request // what request points to, in the first attempt
+	untraced untraced
+	trace    httptrace.ClientTrace
 
 	asked     atomic.Bool // for a connection
 	connected atomic.Bool
@@ -28,27 +34,16 @@ type attempt struct {
 // run picks a server, not the given one if there is another, and sends the
 // request to it.
 func (a *attempt) run(not *server) (*http.Response, error) {
-	p, external := a.pool, a.pool.config.External
+	p := a.pool
 	if a.server = a.to; a.server != nil {
 		p.group.take(a.server)
 	} else if a.server = p.group.pick(p.config.Now(), not); a.server == nil {
 		return nil, &Error{Kind: NoServer, Server: p.config.Name}
 	}
-	trace := &httptrace.ClientTrace{
-		GetConn: func(string) { a.asked.Store(true) },
-		GotConn: func(i httptrace.GotConnInfo) {
-			a.reused.Store(i.Reused)
-			a.connected.Store(true)
-		},
-		GotFirstResponseByte: func() { a.received.Store(true) },
-	}
-	if external != nil {
-		external.watch(trace)
-	}
-	ctx := httptrace.WithClientTrace(a.request.Context(), trace)
+	ctx := a.watched()
 	out := a.request.WithContext(ctx)
 	out.URL = serverURL(a.server, a.request.URL)
-	if external != nil {
+	if p.config.External != nil {
 		out.Host = out.URL.Host
 	}
 	a.body, _ = out.Body.(*requestBody)
@@ -69,6 +64,57 @@ func (a *attempt) run(not *server) (*http.Response, error) {
 	}
 	p.group.report(a.server, p.config.Now(), success)
 	return res, nil
+}
+
+// watched returns the caller's context with the attempt's hooks before those
+// that the caller has. They are joined by hand: httptrace does it by reflection,
+// for every request that passes.
+func (a *attempt) watched() context.Context {
+	t := &a.trace
+	old := httptrace.ContextClientTrace(a.ctx)
+	if old == nil {
+		old = t // whose hooks are nil
+	} else {
+		*t = *old
+	}
+	getConn, gotConn, firstByte := old.GetConn, old.GotConn, old.GotFirstResponseByte
+	t.GetConn = func(hostPort string) {
+		a.asked.Store(true)
+		if getConn != nil {
+			getConn(hostPort)
+		}
+	}
+	t.GotConn = func(i httptrace.GotConnInfo) {
+		a.reused.Store(i.Reused)
+		a.connected.Store(true)
+		if gotConn != nil {
+			gotConn(i)
+		}
+	}
+	t.GotFirstResponseByte = func() {
+		a.received.Store(true)
+		if firstByte != nil {
+			firstByte()
+		}
+	}
+	if external := a.pool.config.External; external != nil {
+		external.watch(t)
+	}
+	a.untraced.Context = a.ctx
+	return httptrace.WithClientTrace(&a.untraced, t)
+}
+
+// untraced is a context without its hooks, which WithClientTrace would join
+// those of an attempt with once more.
+type untraced struct{ context.Context }
+
+// Value implements context.Context.
+func (u *untraced) Value(key any) any {
+	v := u.Context.Value(key)
+	if _, hooks := v.(*httptrace.ClientTrace); hooks {
+		return nil
+	}
+	return v
 }
 
 // fail ends an attempt that brought no response. counts says whether that is
@@ -108,12 +154,12 @@ func serverURL(s *server, u *url.URL) *url.URL {
 	if escaped == "" {
 		escaped = u.EscapedPath()
 	}
-	out := &url.URL{Scheme: s.url.Scheme, Host: s.url.Host, RawQuery: wireBytes(u.RawQuery, queryBytes)}
+	out := &url.URL{Scheme: s.url.Scheme, Host: s.url.Host, RawQuery: wireBytes(u.RawQuery, &querySet)}
 	if escaped == "*" { // OPTIONS for the server as a whole, RFC 9112 §3.2.4
 		out.Path = escaped
 		return out
 	}
-	escaped = wireBytes(escaped, pathBytes)
+	escaped = wireBytes(escaped, &pathSet)
 	if !strings.HasPrefix(escaped, "/") {
 		escaped = "/" + escaped
 	}
@@ -127,11 +173,23 @@ func serverURL(s *server, u *url.URL) *url.URL {
 	return out
 }
 
+// byteSet says which bytes are in it.
+type byteSet [256]bool
+
+var pathSet, querySet = setOf(pathBytes), setOf(queryBytes)
+
+func setOf(bytes string) (s byteSet) {
+	for i := range len(bytes) {
+		s[bytes[i]] = true
+	}
+	return s
+}
+
 // wireBytes escapes every byte of s that is not in allowed.
-func wireBytes(s, allowed string) string {
+func wireBytes(s string, allowed *byteSet) string {
 	clean := true
 	for i := 0; i < len(s) && clean; i++ {
-		clean = strings.IndexByte(allowed, s[i]) >= 0
+		clean = allowed[s[i]]
 	}
 	if clean {
 		return s
@@ -139,7 +197,7 @@ func wireBytes(s, allowed string) string {
 	const upperHex = "0123456789ABCDEF"
 	var b strings.Builder
 	for i := range len(s) {
-		if c := s[i]; strings.IndexByte(allowed, c) >= 0 {
+		if c := s[i]; allowed[c] {
 			b.WriteByte(c)
 		} else {
 			b.Write([]byte{'%', upperHex[c>>4], upperHex[c&15]})

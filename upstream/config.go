@@ -129,7 +129,7 @@ func badServer(u *url.URL) string {
 		return "holds credentials: set an Authorization field on the route instead"
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return "has a query or a fragment"
-	case wireBytes(u.EscapedPath(), pathBytes) != u.EscapedPath():
+	case wireBytes(u.EscapedPath(), &pathSet) != u.EscapedPath():
 		return "has a path with a byte that must be percent-encoded"
 	}
 	return ""

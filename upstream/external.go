@@ -77,11 +77,15 @@ func (e *External) Clean(h http.Header) {
 	h["Content-Security-Policy"] = isolate[:1:1]
 }
 
-// watch adds to a trace that interim responses are cleaned too. Hooks that were
-// there before run after it, on the same fields.
+// watch adds to a trace that interim responses are cleaned too. The hook that
+// is there runs after it, on the same fields.
 func (e *External) watch(t *httptrace.ClientTrace) {
-	t.Got1xxResponse = func(_ int, h textproto.MIMEHeader) error {
+	old := t.Got1xxResponse
+	t.Got1xxResponse = func(code int, h textproto.MIMEHeader) error {
 		forward.ThirdPartyResponse(http.Header(h), e.Cookies)
-		return nil
+		if old == nil {
+			return nil
+		}
+		return old(code, h)
 	}
 }

@@ -15,7 +15,13 @@ type Pool struct {
 	config    Config
 	group     group
 	transport *http.Transport
+
+	// Lines that requests share; nobody changes a line of a request in place.
+	via, loop []string // what AddVia makes of HTTP/1.1, and AddLoop, of no line
 }
+
+// noAgent keeps net/http from adding a User-Agent of its own.
+var noAgent = []string{""}
 
 // New makes a Pool. The error names everything that is wrong with c.
 func New(c Config) (*Pool, error) {
@@ -23,7 +29,7 @@ func New(c Config) (*Pool, error) {
 		return nil, fmt.Errorf("cannot make upstream %q: %w", c.Name, err)
 	}
 	c = c.withDefaults()
-	p := &Pool{config: c, transport: newTransport(c)}
+	p := &Pool{config: c, transport: newTransport(c), via: []string{"1.1 " + c.LoopID}, loop: []string{c.LoopID}}
 	p.group.balancer, p.group.maxFails, p.group.failTimeout = c.Balancer, c.MaxFails, c.FailTimeout
 	for _, u := range c.Servers {
 		copied := *u
@@ -69,12 +75,13 @@ func (p *Pool) RoundTrip(req *http.Request) (*http.Response, error) {
 	if forward.Looped(req.Header, p.config.LoopID) {
 		return nil, &Error{Kind: Loop, Server: p.config.Name}
 	}
-	out, upgrade := p.prepare(req)
-	a := &attempt{pool: p, request: out, upgrade: upgrade}
+	a := &attempt{pool: p, ctx: req.Context()}
+	a.request = &a.prepared
+	a.upgrade = p.prepare(req, a.request)
 	res, err := a.run(nil)
-	if err != nil && upgrade == "" && repeatable(req) && a.retryable(len(p.group.servers)) && rewind(out, req) {
+	if err != nil && a.upgrade == "" && repeatable(req) && a.retryable(len(p.group.servers)) && rewind(a.request, req) {
 		not := a.server
-		a = &attempt{pool: p, request: out}
+		a = &attempt{pool: p, ctx: a.ctx, request: a.request}
 		res, err = a.run(not)
 	}
 	if err == nil && p.config.External != nil {
@@ -114,10 +121,10 @@ func rewind(out, req *http.Request) bool {
 	return true
 }
 
-// prepare makes the outgoing request, still without a server, and returns the
-// protocol that it asks to change to. What the client's Connection lists goes
+// prepare makes out the outgoing request, still without a server, and returns
+// the protocol that it asks to change to. What the client's Connection lists goes
 // before anything of ours is added.
-func (p *Pool) prepare(req *http.Request) (out *http.Request, upgrade string) {
+func (p *Pool) prepare(req, out *http.Request) (upgrade string) {
 	h, c := req.Header, &p.config
 	if h == nil {
 		h = make(http.Header)
@@ -142,25 +149,33 @@ func (p *Pool) prepare(req *http.Request) (out *http.Request, upgrade string) {
 	if major == 0 {
 		major, minor = 1, 1
 	}
-	forward.AddVia(h, major, minor, c.LoopID)
-	forward.AddLoop(h, c.LoopID)
+	if h["Via"] == nil && major == 1 && minor == 1 {
+		h["Via"] = p.via
+	} else {
+		forward.AddVia(h, major, minor, c.LoopID)
+	}
+	if h["Cdn-Loop"] == nil {
+		h["Cdn-Loop"] = p.loop
+	} else {
+		forward.AddLoop(h, c.LoopID)
+	}
 	if upgrade != "" {
 		h["Connection"], h["Upgrade"] = []string{"Upgrade"}, []string{upgrade}
 	}
 	if _, ok := h["User-Agent"]; !ok {
-		h["User-Agent"] = []string{""} // keeps net/http from adding its own
+		h["User-Agent"] = noAgent
 	}
 	if c.Host != "" {
 		host = c.Host
 	}
 	// The version is what net/http waits by for a 100 (Continue).
-	out = &http.Request{Method: req.Method, URL: req.URL, Header: h, Host: host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	*out = http.Request{Method: req.Method, URL: req.URL, Header: h, Host: host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	if req.Body != nil && req.Body != http.NoBody && req.ContentLength != 0 {
 		out.Body, out.ContentLength = &requestBody{rc: req.Body}, req.ContentLength
 	} else {
 		delete(h, "Expect") // there is nothing to wait with
 	}
-	return out.WithContext(req.Context()), upgrade
+	return upgrade
 }
 
 // upgrade returns the protocol that a request may ask to change to. On a

@@ -34,7 +34,7 @@ func (p *Pool) follow(req *http.Request, a *attempt, res *http.Response) (*http.
 		discard(res)
 		next := *a.request
 		next.URL, next.Header = u, unconditional(a.request.Header)
-		a = &attempt{pool: p, request: &next, to: s}
+		a = &attempt{pool: p, ctx: a.ctx, request: &next, to: s}
 		var err error
 		if res, err = a.run(nil); err != nil {
 			return nil, err

@@ -91,7 +91,10 @@ func (s *Status) Append(dst []byte) []byte {
 }
 
 // String returns the member as text.
-func (s *Status) String() string { return string(s.Append(nil)) }
+func (s *Status) String() string {
+	var buf [96]byte // more than a member has without a key
+	return string(s.Append(buf[:0]))
+}
 
 // appendString writes v as an sf-string (RFC 9651 §3.3.3). Bytes that an
 // sf-string cannot hold become a question mark: the key is for people to read.

@@ -138,26 +138,50 @@ type Hop struct {
 // are what the key was built from, and the upstream must not see others.
 func Extend(h http.Header, hop Hop, t Trust) {
 	peer, known := nodeAddr(hop.RemoteAddr)
-	var chain []string
-	var nodes []string
+	var chain, nodes []string
 	if known && t.holds(peer) {
 		chain, nodes = earlier(h)
 	}
-	own := "for=unknown"
+	addr, own := "", "unknown"
 	if known {
-		chain = append(chain, peer.String())
-		own = "for=" + node(peer)
+		addr = peer.String()
+		if own = addr; peer.Is6() {
+			own = node(peer)
+		}
 	}
-	set(h, "X-Forwarded-For", strings.Join(last(chain, maxChain), ", "))
-	set(h, "X-Forwarded-Proto", hop.Scheme)
-	set(h, "X-Forwarded-Host", hop.Host)
-	if hop.Host != "" {
-		own += ";host=" + quote(hop.Host)
+	lines := &[...]string{joined(chain, addr), hop.Scheme, hop.Host, joined(nodes, ownElement(own, hop))}
+	for i, name := range [...]string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded"} {
+		if lines[i] == "" {
+			delete(h, name)
+			continue
+		}
+		h[name] = lines[i : i+1 : i+1]
 	}
-	if hop.Scheme != "" {
-		own += ";proto=" + quote(hop.Scheme)
+}
+
+// ownElement writes an element of Forwarded in one piece.
+func ownElement(node string, hop Hop) string {
+	switch {
+	case hop.Host == "" && hop.Scheme == "":
+		return "for=" + node
+	case hop.Host == "":
+		return "for=" + node + ";proto=" + quote(hop.Scheme)
+	case hop.Scheme == "":
+		return "for=" + node + ";host=" + quote(hop.Host)
 	}
-	set(h, "Forwarded", strings.Join(append(last(nodes, maxChain-1), own), ", "))
+	return "for=" + node + ";host=" + quote(hop.Host) + ";proto=" + quote(hop.Scheme)
+}
+
+// joined is the list of earlier hops, the nearest that are kept, with the own
+// one, which may be empty.
+func joined(hops []string, own string) string {
+	switch {
+	case len(hops) == 0:
+		return own
+	case own == "":
+		return strings.Join(last(hops, maxChain), ", ")
+	}
+	return strings.Join(append(last(hops, maxChain-1), own), ", ")
 }
 
 // earlier returns the hops that a trusted peer reports: for X-Forwarded-For and
@@ -193,14 +217,6 @@ func earlier(h http.Header) (chain, nodes []string) {
 
 func last(list []string, n int) []string {
 	return list[max(0, len(list)-n):]
-}
-
-func set(h http.Header, name, v string) {
-	if v == "" {
-		delete(h, name)
-		return
-	}
-	h[name] = []string{v}
 }
 
 // element is one hop of a Forwarded field.

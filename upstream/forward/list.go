@@ -102,6 +102,9 @@ func quote(v string) string {
 	if isToken(v) {
 		return v
 	}
+	if !strings.ContainsAny(v, `"\`) { // a host with its port
+		return `"` + v + `"`
+	}
 	var b strings.Builder
 	b.WriteByte('"')
 	for i := range len(v) {
