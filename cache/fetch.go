@@ -161,7 +161,11 @@ func (j *fill) roundTrip(ctx context.Context) (*http.Response, error) {
 			}
 		})
 	}
-	return j.route.Upstream.RoundTrip(j.request.Clone(ctx))
+	r := j.request.WithContext(ctx)
+	if j.object != nil { // it may be sent once more, and who sends it changes the fields
+		r.Header = r.Header.Clone()
+	}
+	return j.route.Upstream.RoundTrip(r)
 }
 
 // received decides about a response that is not a successful validation.

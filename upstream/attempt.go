@@ -40,14 +40,23 @@ func (a *attempt) run(not *server) (*http.Response, error) {
 	} else if a.server = p.group.pick(p.config.Now(), not); a.server == nil {
 		return nil, &Error{Kind: NoServer, Server: p.config.Name}
 	}
-	ctx := a.watched()
+	ctx, direct := a.ctx, a.server.direct
+	if !direct.takes(a) {
+		direct, ctx = nil, a.watched()
+	}
 	out := a.request.WithContext(ctx)
 	out.URL = serverURL(a.server, a.request.URL)
 	if p.config.External != nil {
 		out.Host = out.URL.Host
 	}
 	a.body, _ = out.Body.(*requestBody)
-	res, err := p.transport.RoundTrip(out)
+	var res *http.Response
+	var err error
+	if direct != nil {
+		res, err = direct.roundTrip(a, out)
+	} else {
+		res, err = p.transport.RoundTrip(out)
+	}
 	if err != nil {
 		kind, counts := classify(ctx, err, a)
 		if cause := a.body.failed(); cause != nil {

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -137,11 +138,7 @@ func badServer(u *url.URL) string {
 
 // newTransport makes the transport that all servers of a Pool share: net/http
 // keeps connections by scheme and authority.
-func newTransport(c Config) *http.Transport {
-	dial := (&net.Dialer{Timeout: c.Timeouts.Connect, KeepAlive: 30 * time.Second}).DialContext
-	if c.External != nil {
-		dial = newGuard(c).dial
-	}
+func newTransport(c Config, dial dialer) *http.Transport {
 	return &http.Transport{
 		Proxy:                  nil, // the environment does not decide where requests go
 		DialContext:            dial,
@@ -158,4 +155,14 @@ func newTransport(c Config) *http.Transport {
 			SendPingTimeout: 30 * time.Second, PingTimeout: 10 * time.Second,
 		},
 	}
+}
+
+// dialer connects to a server.
+type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+
+func newDialer(c Config) dialer {
+	if c.External != nil {
+		return newGuard(c).dial
+	}
+	return (&net.Dialer{Timeout: c.Timeouts.Connect, KeepAlive: 30 * time.Second}).DialContext
 }

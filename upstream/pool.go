@@ -29,11 +29,14 @@ func New(c Config) (*Pool, error) {
 		return nil, fmt.Errorf("cannot make upstream %q: %w", c.Name, err)
 	}
 	c = c.withDefaults()
-	p := &Pool{config: c, transport: newTransport(c), via: []string{"1.1 " + c.LoopID}, loop: []string{c.LoopID}}
+	dial := newDialer(c)
+	p := &Pool{config: c, transport: newTransport(c, dial), via: []string{"1.1 " + c.LoopID}, loop: []string{c.LoopID}}
 	p.group.balancer, p.group.maxFails, p.group.failTimeout = c.Balancer, c.MaxFails, c.FailTimeout
 	for _, u := range c.Servers {
 		copied := *u
-		p.group.servers = append(p.group.servers, &server{url: &copied, base: strings.TrimRight(u.EscapedPath(), "/")})
+		s := &server{url: &copied, base: strings.TrimRight(u.EscapedPath(), "/")}
+		s.direct = newDirect(&p.config, s, dial)
+		p.group.servers = append(p.group.servers, s)
 	}
 	return p, nil
 }
@@ -44,7 +47,12 @@ func (p *Pool) Servers() []ServerState { return p.group.states() }
 // Close closes the connections that have no request, and the others when theirs
 // end. Requests under way go on. A Pool that is used after Close works, and
 // keeps connections again.
-func (p *Pool) Close() { p.transport.CloseIdleConnections() }
+func (p *Pool) Close() {
+	p.transport.CloseIdleConnections()
+	for _, s := range p.group.servers {
+		s.direct.end()
+	}
+}
 
 // RoundTrip sends a request to one server and returns its response. An error is
 // an *Error.
@@ -61,9 +69,13 @@ func (p *Pool) Close() { p.transport.CloseIdleConnections() }
 // There is a second attempt, on another server if there is one, only when the
 // method is idempotent, the content can be had again, and the connection failed
 // before anything was received. With a single server it is made only if no
-// connection was had or a kept one broke. net/http itself repeats GET, HEAD,
-// OPTIONS and TRACE, and what has an Idempotency-Key and no content, on a kept
-// connection that the server had closed.
+// connection was had or a kept one broke. Below that, what had a kept connection
+// that the server closed goes on another one at once: GET and HEAD on the direct
+// way to a cleartext server, and OPTIONS, TRACE and what has an Idempotency-Key
+// and no content by net/http.
+//
+// Of the hooks of a httptrace.ClientTrace in the request's context only
+// Got1xxResponse is called on every way.
 //
 // The response has no hop-by-hop and no framing fields; ContentLength is its
 // length. (net/http hides what a Connection field lists beside "close".) Via is

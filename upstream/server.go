@@ -18,7 +18,8 @@ type ServerState struct {
 // server is one server of a Pool.
 type server struct {
 	url      *url.URL
-	base     string // escaped path to put in front, without the last "/"
+	base     string  // escaped path to put in front, without the last "/"
+	direct   *direct // nil: only by the transport
 	inFlight atomic.Int64
 	health   health // guarded by group.mu
 }
