@@ -20,3 +20,12 @@ func TestQuestionsAllocateNothing(t *testing.T) {
 		}
 	}
 }
+
+// What a proxy says of itself costs the two texts and the array of the lines.
+func TestExtendAllocations(t *testing.T) {
+	h := make(http.Header, 8)
+	hop := Hop{RemoteAddr: "203.0.113.7:4711", Scheme: "http", Host: "site.example:8080"}
+	if n := testing.AllocsPerRun(100, func() { Extend(h, hop, trusted) }); n > 4 {
+		t.Errorf("%v allocations, want at most 4", n)
+	}
+}

@@ -3,7 +3,6 @@ package app
 import (
 	"bytes"
 	"context"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -157,5 +156,3 @@ func BenchmarkPassed(b *testing.B) {
 		}
 	}
 }
-
-var _ = io.EOF
