@@ -100,7 +100,7 @@ func (d *direct) take() *kept {
 		d.idle[last] = nil
 		d.idle = d.idle[:last]
 		d.mu.Unlock()
-		if now.Sub(c.since) < d.rest && c.arm(now) && c.silent() {
+		if now.Sub(c.since) < d.rest && c.silent() {
 			return c
 		}
 		c.close()
@@ -118,36 +118,43 @@ func (d *direct) put(c *kept) {
 	}
 	d.idle = append(d.idle, c)
 	if !d.sweeping {
-		d.sweepLocked(d.rest)
+		d.sweepLocked()
 	}
 	d.mu.Unlock()
 }
+
+// look is how often idle connections are looked at: nobody waits on them who
+// would notice that the server has closed one.
+const look = time.Second
 
 // sweepLocked sees to it that expire is called.
-func (d *direct) sweepLocked(after time.Duration) {
+func (d *direct) sweepLocked() {
 	d.sweeping = true
 	if d.sweep == nil {
-		d.sweep = time.AfterFunc(after, d.expire)
+		d.sweep = time.AfterFunc(look, d.expire)
 		return
 	}
-	d.sweep.Reset(after)
+	d.sweep.Reset(look)
 }
 
-// expire closes the connections that have rested for too long: the first ones.
+// expire closes the idle connections that have rested for too long, and those
+// on which something has come.
 func (d *direct) expire() {
 	now := time.Now()
+	var over []*kept
 	d.mu.Lock()
-	n := 0
-	for n < len(d.idle) && now.Sub(d.idle[n].since) >= d.rest {
-		n++
-	}
-	old := slices.Clone(d.idle[:n])
-	d.idle = slices.Delete(d.idle, 0, n)
-	if d.sweeping = false; len(d.idle) > 0 {
-		d.sweepLocked(d.rest - now.Sub(d.idle[0].since))
+	d.idle = slices.DeleteFunc(d.idle, func(c *kept) bool {
+		if now.Sub(c.since) < d.rest && c.silent() {
+			return false
+		}
+		over = append(over, c)
+		return true
+	})
+	if d.sweeping = len(d.idle) > 0; d.sweeping {
+		d.sweepLocked()
 	}
 	d.mu.Unlock()
-	for _, c := range old {
+	for _, c := range over {
 		c.close()
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -115,6 +116,27 @@ func TestDirectFindsClosedConnections(t *testing.T) {
 	heads, conns := raw.seen()
 	if len(heads) != 4 || conns != 4 || p.Servers()[0].Fails != 0 {
 		t.Errorf("%d requests on %d connections: %+v", len(heads), conns, p.Servers()[0])
+	}
+}
+
+// Nor does it keep a file open in this process.
+func TestDirectClosesWhatTheServerHasClosed(t *testing.T) {
+	raw := serveRaw(t, answeringOnce(okResponse))
+	p := newPool(t, nil, raw.url)
+	d := p.group.servers[0].direct
+	get(t, p)
+	for { // until the end of the connection has come
+		d.expire()
+		d.mu.Lock()
+		n, sweeping := len(d.idle), d.sweeping
+		d.mu.Unlock()
+		if n == 0 {
+			if sweeping {
+				t.Error("it goes on looking at nothing")
+			}
+			return
+		}
+		runtime.Gosched()
 	}
 }
 

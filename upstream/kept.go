@@ -30,7 +30,7 @@ type kept struct {
 	abort func()        // close
 
 	raw   syscall.RawConn // nil: no socket
-	probe func(fd uintptr) bool
+	probe func(fd uintptr)
 	quiet bool // what probe found
 }
 
@@ -44,10 +44,7 @@ func newKept(d *direct, conn net.Conn) *kept {
 	if s, ok := conn.(syscall.Conn); ok {
 		c.raw, _ = s.SyscallConn()
 	}
-	c.probe = func(fd uintptr) bool {
-		c.quiet = nothingToRead(fd)
-		return true
-	}
+	c.probe = func(fd uintptr) { c.quiet = nothingToRead(fd) }
 	return c
 }
 
@@ -73,7 +70,7 @@ func (c *kept) silent() bool {
 	if c.br.Buffered() > 0 {
 		return false
 	}
-	return c.raw == nil || c.raw.Read(c.probe) == nil && c.quiet
+	return c.raw == nil || c.raw.Control(c.probe) == nil && c.quiet
 }
 
 // arm sets the deadline for the head of a response, at coarse grain: it may come
