@@ -154,7 +154,7 @@ func crlf(b []byte, i int) position {
 func (h *head) requestLine(b []byte) verdict {
 	const version = " HTTP/1.1"
 	v := plain
-	at := 0
+	var at int
 	switch {
 	case len(b) > 4 && string(b[:4]) == "GET ":
 		h.method, at = "GET", 4
