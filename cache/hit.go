@@ -130,7 +130,7 @@ func (h *Hit) Now() time.Time { return h.now }
 func (h *Hit) Answered() {
 	h.route.CORS.Count(h.req.Method, h.req.Fields.Values("Origin"), h.origin)
 	if h.e.recorder != nil {
-		h.decision.Took = h.e.now().Sub(h.now)
+		h.decision.Took = h.e.since(h.now)
 		h.e.recorder.Record(&h.req, &h.decision)
 	}
 }

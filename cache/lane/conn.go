@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -22,6 +23,9 @@ type Conn struct {
 	peer string
 
 	// For the goroutine that reads; net/http has one at a time.
+	in      input
+	socket  *socket               // nil: all goes through the Transport
+	ready   func(fd uintptr) bool // readable
 	turn    turn
 	content int64  // of the request that net/http has, still to be handed on
 	stash   []byte // received, not yet handed on
@@ -63,9 +67,15 @@ const (
 	closed
 )
 
-// Conn returns c with a lane in front. The Conn owns c.
+// Conn returns c with a lane in front. The Conn owns c. If c is a syscall.Conn,
+// the lane reads and writes that socket itself.
 func (l *Lane) Conn(c Transport) *Conn {
-	return &Conn{Transport: c, lane: l, peer: c.RemoteAddr().String()}
+	conn := &Conn{Transport: c, lane: l, peer: c.RemoteAddr().String()}
+	if s, ok := c.(syscall.Conn); ok {
+		conn.socket = newSocket(s)
+		conn.ready = conn.readable
+	}
+	return conn
 }
 
 // TLSConn is a Conn of a connection whose handshake is done and that speaks

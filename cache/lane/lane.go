@@ -13,7 +13,7 @@ import (
 
 // Config is what a Lane is made of.
 type Config struct {
-	Engine *cache.Engine // its clock is the real one
+	Engine *cache.Engine
 
 	// HeaderBytes is the largest head that the lane looks at, in bytes.
 	HeaderBytes int
@@ -51,6 +51,8 @@ type Transport interface {
 	// Send writes all of head and body, which it does not keep, for as long as
 	// the client takes some of it now and then. now is the time.
 	Send(now time.Time, head, body []byte) error
+	// Passed notes that bytes have passed at that time by another way than Send.
+	Passed(now time.Time)
 }
 
 // bench is what the lane works with while it answers, and no longer: nothing of

@@ -1,7 +1,10 @@
 package lane
 
 import (
+	"io"
 	"net"
+	"os"
+	"syscall"
 	"time"
 
 	"veneer/cache"
@@ -16,39 +19,93 @@ const minHead = 4
 // returns that one, or the error that ended the connection. p is net/http's own
 // buffer, and the lane has no other for what it reads.
 func (c *Conn) serve(p []byte) (int, error) {
-	n := 0        // bytes in p that nobody has dealt with
-	late := false // the head at hand has a deadline
-	for {
-		if n > 0 {
-			left, answered, err := c.answer(p[:n])
-			if err != nil || c.turn != ours {
-				return left, err
-			}
-			n = left
-			late = late && !answered
+	c.in = input{p: p}
+	defer func() { c.in = input{} }()
+	if c.socket != nil && len(c.stash) == 0 {
+		if err := c.socket.raw.Read(c.ready); err != nil {
+			c.giveUp(readError(err))
 		}
-		if n == len(p) {
-			c.standAside() // a head that does not fit
-			return n, nil
-		}
-		if n > 0 && !late {
-			late = true
-			c.armed = time.Time{}
-			_ = c.Transport.SetReadDeadline(time.Now().Add(c.lane.cfg.HeaderTimeout)) // fails as the read will
-		}
-		m, err := c.more(p[n:])
-		if n += m; m > 0 || err == nil {
-			continue
-		}
-		if n == 0 || n < minHead && c.answered.Load() {
-			return 0, err
-		}
-		// Half a head: net/http says what is to be said of that. It gives a
-		// head its time from when it sees the first byte, which is now.
-		c.standAside()
-		c.failed = err
-		return n, nil
+		return c.in.n, c.in.err
 	}
+	for {
+		m, err := c.more(p[c.in.n:])
+		if m > 0 {
+			err = nil
+		}
+		if c.received(m, err) {
+			return c.in.n, c.in.err
+		}
+	}
+}
+
+// input is what serve has read.
+type input struct {
+	p    []byte
+	n    int   // bytes in p that nobody has dealt with; at the end, for net/http
+	err  error // at the end
+	late bool  // the head at hand has a deadline
+	fd   uintptr
+}
+
+// readable is serve's loop on a socket. It is called when something may have
+// come, and returns false to be called again when that is so the next time.
+func (c *Conn) readable(fd uintptr) (done bool) {
+	c.in.fd = fd
+	for {
+		n, more, err := c.socket.read(fd, c.in.p[c.in.n:])
+		switch {
+		case err == syscall.EAGAIN:
+			return false
+		case err != nil:
+			err = readError(os.NewSyscallError("read", err))
+		case n == 0:
+			err = io.EOF
+		}
+		if c.received(n, err) {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// received takes n bytes more, or the error that came in their stead. It reports
+// whether that is all: then in says what net/http gets.
+func (c *Conn) received(n int, err error) (done bool) {
+	in := &c.in
+	if in.n += n; err != nil {
+		c.giveUp(err)
+		return true
+	}
+	left, answered, err := c.answer(in.p[:in.n])
+	if in.n = left; err != nil || c.turn != ours {
+		in.err = err
+		return true
+	}
+	if in.late = in.late && !answered; in.n == len(in.p) {
+		c.standAside() // a head that does not fit
+		return true
+	}
+	if in.n > 0 && !in.late {
+		in.late = true
+		c.armed = time.Time{}
+		_ = c.Transport.SetReadDeadline(time.Now().Add(c.lane.cfg.HeaderTimeout)) // fails as the read will
+	}
+	return false
+}
+
+// giveUp ends the reading with an error.
+func (c *Conn) giveUp(err error) {
+	in := &c.in
+	if in.n < minHead && (in.n == 0 || c.answered.Load()) {
+		in.n, in.err = 0, err
+		return
+	}
+	// Half a head: net/http says what is to be said of that. It gives a head its
+	// time from when it sees the first byte, which is now.
+	c.standAside()
+	c.failed = err
 }
 
 // more returns what was received before, or else what comes.
@@ -57,6 +114,21 @@ func (c *Conn) more(p []byte) (int, error) {
 		return c.receive(p)
 	}
 	return c.Transport.Receive(p)
+}
+
+// send writes head and body. On a socket that takes them at once nothing has to
+// be waited for, and no deadline to be set.
+func (c *Conn) send(now time.Time, head, body []byte) error {
+	if c.in.fd == 0 {
+		return c.Transport.Send(now, head, body)
+	}
+	n := c.socket.write(c.in.fd, head, body)
+	if n == len(head)+len(body) {
+		c.Transport.Passed(now)
+		return nil
+	}
+	head, body = head[min(n, len(head)):], body[max(0, n-len(head)):]
+	return c.Transport.Send(now, head, body)
 }
 
 // answer sends what the requests in p get that are plain hits, up to the first
@@ -78,7 +150,7 @@ func (c *Conn) answer(p []byte) (left int, answered bool, err error) {
 		v = incomplete // of the next there is nothing yet
 	}
 	if len(b.out) > 0 && err == nil {
-		err = c.Transport.Send(b.hit.Now(), b.out, nil)
+		err = c.send(b.hit.Now(), b.out, nil)
 	}
 	if at > 0 {
 		c.keepAlive(b.hit.Now())
@@ -141,7 +213,7 @@ func (c *Conn) put(b *bench, last bool) (err error) {
 	}
 	b.out, body = append(b.out, body[:n]...), body[n:]
 	if last || len(body) > 0 || len(b.out) >= maxOut {
-		err = c.Transport.Send(b.hit.Now(), b.out, body)
+		err = c.send(b.hit.Now(), b.out, body)
 		b.out = b.out[:0]
 	}
 	b.hit.Answered()
@@ -159,7 +231,7 @@ func (c *Conn) keepAlive(now time.Time) {
 		return
 	}
 	c.armed = now
-	_ = c.Transport.SetReadDeadline(now.Add(idle + idle/4)) // fails as the read will
+	_ = c.Transport.SetReadDeadline(time.Now().Add(idle + idle/4)) // fails as the read will
 }
 
 // hand gives net/http the request that p begins with, or all there is where it

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"veneer/cache/lane"
@@ -63,6 +64,18 @@ func (c *conn) Write(p []byte) (written int, err error) {
 	}
 }
 
+// SyscallConn gives a lane the socket, if there is one.
+func (c *conn) SyscallConn() (syscall.RawConn, error) {
+	s, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return s.SyscallConn()
+}
+
+// Passed implements lane.Transport.
+func (c *conn) Passed(now time.Time) { c.last.Store(int64(now.Sub(c.set.start))) }
+
 // Receive implements lane.Transport.
 func (c *conn) Receive(p []byte) (int, error) { return c.Conn.Read(p) }
 
@@ -116,7 +129,7 @@ func (c *conn) armAt(now time.Time) {
 		return
 	}
 	c.armed.Store(since)
-	_ = c.Conn.SetWriteDeadline(now.Add(c.stall + c.stall/4)) // it fails on a closed connection, as the write will
+	_ = c.Conn.SetWriteDeadline(time.Now().Add(c.stall + c.stall/4)) // it fails on a closed connection, as the write will
 }
 
 // SetWriteDeadline is used by net/http and crypto/tls. Their deadline holds

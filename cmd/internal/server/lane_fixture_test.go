@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -111,6 +112,7 @@ var documents = map[string]struct {
 }{
 	"page":      {200, "Cache-Control: max-age=600|Etag: \"a\"|Vary: Accept-Encoding|Content-Type: text/html", 300},
 	"large":     {200, "Cache-Control: max-age=600|Last-Modified: Fri, 31 Dec 1999 00:00:00 GMT", 20_000},
+	"huge":      {200, "Cache-Control: max-age=600", 900_000},
 	"lang":      {200, "Cache-Control: max-age=600|Vary: Accept-Language, X-Tenant|Etag: W/\"l\"", 10},
 	"aged":      {200, "Cache-Control: max-age=600|Age: 100|Cache-Status: inner; hit|Via: 1.0 inner", 10},
 	"stale":     {200, "Cache-Control: max-age=1|Etag: \"s\"", 10},
@@ -190,12 +192,13 @@ type site struct {
 	store   *memory.Store
 	routes  table
 	journal journal
-	counted sync.Mutex // guards handled
-	handled int        // requests that came to the handler
+	ahead   atomic.Int64 // of the clock, in nanoseconds
+	counted sync.Mutex   // guards handled
+	handled int          // requests that came to the handler
 }
 
-// newSite must be called in a bubble, unless the conversation is empty. Of the
-// documents those are stored that the conversation names.
+// newSite makes a site. Of the documents those are stored that the conversation
+// names, ten seconds ago.
 func newSite(t testing.TB, conversation string) *site {
 	store, err := memory.New(memory.Config{Size: 8 << 20})
 	if err != nil {
@@ -222,14 +225,15 @@ func newSite(t testing.TB, conversation string) *site {
 		}
 		s.routes[name] = r
 	}
-	s.engine = cache.New(cache.Config{Plan: &cache.Plan{Router: s.routes}, Recorder: &s.journal})
-	if conversation != "" {
-		s.warm(conversation)
-	}
+	s.engine = cache.New(cache.Config{Plan: &cache.Plan{Router: s.routes}, Recorder: &s.journal, Now: s.now})
+	s.warm(conversation)
 	return s
 }
 
-// warm fills the store, and lets ten seconds pass.
+// now is the time that the engine goes by.
+func (s *site) now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
+
+// warm fills the store, and lets ten seconds pass for the engine.
 func (s *site) warm(conversation string) {
 	for _, route := range sortedKeys(policies) {
 		for _, name := range sortedKeys(documents) {
@@ -246,9 +250,10 @@ func (s *site) warm(conversation string) {
 			}
 		}
 	}
-	synctest.Wait()
+	s.journal.mu.Lock()
 	s.journal.lines = nil
-	<-time.After(10 * time.Second)
+	s.journal.mu.Unlock()
+	s.ahead.Store(int64(10 * time.Second))
 }
 
 func sortedKeys[V any](m map[string]V) []string {
@@ -274,9 +279,9 @@ func (s *site) count() int {
 	return s.handled
 }
 
-// newPlainSite is a site outside of a bubble, with nothing stored.
-func newPlainSite(t *testing.T) *site {
-	s := newSite(t, "")
+// newLastingSite is a site that ends with the test.
+func newLastingSite(t *testing.T, conversation string) *site {
+	s := newSite(t, conversation)
 	t.Cleanup(s.close)
 	return s
 }

@@ -301,7 +301,7 @@ func heap() int64 {
 // TLS: HTTP/1.1 has a lane, HTTP/2 has none, and both say that they are secure.
 func TestLaneTLS(t *testing.T) {
 	files, pool := writeCertificate(t, t.TempDir(), "lane")
-	s := newPlainSite(t)
+	s := newLastingSite(t, "")
 	srv := start(t, Config{HTTPS: &files, Handler: s, Lane: s.engine})
 	address := srv.Addrs()[0].String()
 	for _, http2 := range []bool{false, true} {
@@ -332,7 +332,7 @@ func TestLaneTLS(t *testing.T) {
 // cut by the stop.
 func TestLaneHandshakes(t *testing.T) {
 	files, _ := writeCertificate(t, t.TempDir(), "lane")
-	s := newPlainSite(t)
+	s := newLastingSite(t, "")
 	srv := start(t, Config{HTTPS: &files, Handler: s, Lane: s.engine})
 	c := dial(t, srv)
 	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")

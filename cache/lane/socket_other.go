@@ -1,0 +1,14 @@
+//go:build !linux
+
+package lane
+
+import "syscall"
+
+// socket is for Linux: elsewhere a Conn goes through its Transport.
+type socket struct{ raw syscall.RawConn }
+
+func newSocket(syscall.Conn) *socket { return nil }
+
+func (*socket) read(uintptr, []byte) (n int, more bool, err error) { return 0, false, syscall.EAGAIN }
+func (*socket) write(uintptr, []byte, []byte) int                  { return 0 }
+func readError(err error) error                                    { return err }
