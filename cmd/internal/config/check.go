@@ -33,9 +33,7 @@ func (c *Config) check(r *report) {
 	c.checkRoutes(r)
 	c.checkUse(r)
 	c.checkAllowedFields(r)
-	if c.Telemetry.ServiceName == "" {
-		c.Telemetry.ServiceName = defaultService
-	}
+	c.checkTelemetry(r)
 }
 
 // listener is an address with the field that it stands in.

@@ -154,7 +154,15 @@ type Store struct {
 // Telemetry says what is measured and under which name.
 type Telemetry struct {
 	ServiceName string
-	Prometheus  bool // GET /metrics on the admin listener
+	Prometheus  bool    // GET /metrics on the admin listener
+	Traces      *Traces // nil: none
+}
+
+// Traces says which requests get a trace, and where it goes. What the
+// environment says (OTEL_*) wins over both.
+type Traces struct {
+	Endpoint string  // base URL of an OTLP/HTTP receiver: http or https, without a slash at its end
+	Sample   float64 // of the requests without a traceparent, from 0 to 1
 }
 
 // Upstream returns the upstream of that name, or nil.

@@ -280,7 +280,7 @@ func TestGoodEvery(t *testing.T) {
 		Upstreams: []Upstream{app},
 		Routes:    []Route{all, legacy, none, pass},
 		Store:     Store{MemorySize: 256 << 20},
-		Telemetry: Telemetry{ServiceName: "edge"},
+		Telemetry: Telemetry{ServiceName: "edge", Traces: &Traces{"https://otel.example.com/base", 0.001}},
 	}
 	if diff := cmp.Diff(want, got, comparer); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

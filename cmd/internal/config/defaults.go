@@ -19,6 +19,9 @@ const (
 	defaultMemory  = 512 << 20
 
 	defaultRedirects = 3 // of an external upstream
+
+	defaultCollector = "http://127.0.0.1:4318" // OTLP/HTTP's own port
+	defaultSample    = 0.01                    // one request in a hundred
 )
 
 // The largest values that are not a slip of the pen.

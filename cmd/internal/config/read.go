@@ -49,7 +49,8 @@ func (r *reader) root(v value) *Config {
 			s.boolean("prometheus", &c.Telemetry.Prometheus)
 			s.later("otlp")
 		})
-		s.later("traces", "access_log")
+		r.traces(s, &c.Telemetry)
+		s.later("access_log")
 	})
 	s.done()
 	return c

@@ -1,0 +1,94 @@
+package config
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const tracedRest = `
+upstreams: { app: { servers: "http://127.0.0.1:3000" } }
+routes: [{ upstream: app }]
+`
+
+func TestTraces(t *testing.T) {
+	for _, c := range []struct {
+		name, src string
+		want      *Traces
+	}{
+		{"not there", "telemetry: {}", nil},
+		{"off", "telemetry: { traces: off }", nil},
+		{"false", "telemetry: { traces: false }", nil},
+		{"empty", "telemetry: { traces: {} }", &Traces{"http://127.0.0.1:4318", 0.01}},
+		{"as in the sample", "telemetry: { traces: { endpoint: http://127.0.0.1:4318, sample: 0.01 } }", &Traces{"http://127.0.0.1:4318", 0.01}},
+		{"a base path, and all", "telemetry: { traces: { endpoint: 'https://otel.example/a/', sample: 1 } }", &Traces{"https://otel.example/a", 1}},
+		{"none of its own", "telemetry: { traces: { sample: 0 } }", &Traces{"http://127.0.0.1:4318", 0}},
+	} {
+		cfg, problems := parseTest("x", []byte(c.src+tracedRest))
+		if len(problems) > 0 {
+			t.Errorf("%s: %s", c.name, problems)
+			continue
+		}
+		if diff := cmp.Diff(c.want, cfg.Telemetry.Traces); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
+
+// One mistake each. What may be a credential is not shown.
+func TestTracesProblems(t *testing.T) {
+	const at = "x:1:34: telemetry.traces.endpoint: "
+	for _, c := range []struct{ endpoint, want string }{
+		{"", at + `got "": is empty; fix: give a value, or leave the key out`},
+		{"127.0.0.1:4318", at + `got "127.0.0.1:4318": is not a URL; fix: a URL such as http://127.0.0.1:4318`},
+		{"grpc://otel:4318", at + `got "grpc://otel:4318": is neither an http nor an https URL; fix: a URL such as http://127.0.0.1:4318`},
+		{"http:///base", at + `got "http:///base": has no host; fix: a URL such as http://127.0.0.1:4318`},
+		{"http://u:word@h", at + `got (hidden): has credentials, which are not sent; fix: put them into the environment: OTEL_EXPORTER_OTLP_HEADERS=authorization=…`},
+		{"http://h?key=word", at + `got (hidden): has a query or a fragment, which are not sent; fix: leave it out; for a key of an API: OTEL_EXPORTER_OTLP_HEADERS`},
+		{"http://h/v1/traces", at + `got "http://h/v1/traces": ends with /v1/traces, which Veneer adds; fix: the base URL, without it`},
+		{"http://h:4317", "x:1:34: warning: telemetry.traces.endpoint: " + `got "http://h:4317": has the port of OTLP over gRPC, and Veneer speaks OTLP over HTTP; fix: port 4318, as most receivers have it`},
+	} {
+		_, problems := parseTest("x", []byte(`telemetry: { traces: { endpoint: "`+c.endpoint+`" } }`+tracedRest))
+		if got := strings.TrimSuffix(problems.String(), "\n"); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+	const sample = "x:1:32: telemetry.traces.sample: "
+	for _, c := range []struct{ sample, want string }{
+		{"5", sample + `got "5": is not a number from 0 to 1; fix: 0.05, if percent is meant`},
+		{"10%", sample + `got "10%": is not a number from 0 to 1; fix: 0.1, if percent is meant`},
+		{"-0.1", sample + `got "-0.1": is out of range; fix: from 0 to 1, such as 0.01 for one in a hundred`},
+		{"NaN", sample + `got "NaN": is not a number; fix: from 0 to 1, such as 0.01 for one in a hundred`},
+		{"all", sample + `got "all": is not a number; fix: from 0 to 1, such as 0.01 for one in a hundred`},
+		{"[1]", sample + `got a list: a single value belongs here; fix: write it without [ ] and { }`},
+	} {
+		_, problems := parseTest("x", []byte("telemetry: { traces: { sample: "+c.sample+" } }"+tracedRest))
+		if got := strings.TrimSuffix(problems.String(), "\n"); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+}
+
+// A Config that was built in code is held to the same.
+func TestTracesBuiltInCode(t *testing.T) {
+	for _, c := range []struct {
+		traces Traces
+		want   string
+	}{
+		{Traces{}, ""},
+		{Traces{"http://u:word@h", 1}, "telemetry.traces.endpoint: has credentials, which are not sent; fix: put them into the environment: OTEL_EXPORTER_OTLP_HEADERS=authorization=…"},
+		{Traces{"http://h", math.NaN()}, "telemetry.traces.sample: got NaN: is out of range; fix: from 0 to 1"},
+		{Traces{"http://h", -1}, "telemetry.traces.sample: got -1: is out of range; fix: from 0 to 1"},
+	} {
+		cfg, problems := parseTest("x", []byte(tracedRest))
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		cfg.File, cfg.Telemetry.Traces = "", &c.traces
+		if got := strings.TrimSuffix(cfg.Check().String(), "\n"); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+}
