@@ -1,6 +1,6 @@
 // Package telemetry keeps the numbers of the process and writes them out as
-// Prometheus metrics. It is the only package that imports the OpenTelemetry
-// SDK.
+// Prometheus metrics, and sends the traces of some requests to a collector. It
+// is the only package that imports the OpenTelemetry SDK.
 //
 // Nothing here is asked for a number while a request is served: the hot path
 // adds to plain atomics (RouteCounters, Histogram), other packages keep counts
@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 
@@ -33,6 +34,9 @@ type Config struct {
 	ServiceName string // service.name; "" means veneer. OTEL_SERVICE_NAME wins
 	Version     string // service.version; "" leaves it out
 	Prometheus  bool   // false: nothing is exported, counting goes on
+
+	Traces *TracesConfig // nil: none
+	Log    *slog.Logger  // what becomes of the traces; nil: nothing is logged
 }
 
 // Telemetry owns the counters of the process. They live as long as it does, so
@@ -41,6 +45,7 @@ type Config struct {
 type Telemetry struct {
 	provider *sdkmetric.MeterProvider
 	handler  http.Handler
+	traces   *Traces // nil: none
 
 	routes    table[RouteCounters]
 	upstreams table[Histogram]
@@ -72,6 +77,15 @@ func New(cfg Config) (*Telemetry, error) {
 	t.provider = sdkmetric.NewMeterProvider(options...)
 	if err := t.instruments(t.provider.Meter(scope)); err != nil {
 		return nil, fmt.Errorf("cannot make the instruments: %w", err)
+	}
+	if cfg.Traces != nil {
+		log := cfg.Log
+		if log == nil {
+			log = slog.New(slog.DiscardHandler)
+		}
+		if t.traces, err = newTraces(*cfg.Traces, res, log); err != nil {
+			return nil, err
+		}
 	}
 	return t, nil
 }
@@ -129,5 +143,15 @@ func (t *Telemetry) Handler() http.Handler { return t.handler }
 // API.
 func (t *Telemetry) MeterProvider() metric.MeterProvider { return t.provider }
 
-// Shutdown ends the export. Counting goes on, unseen.
-func (t *Telemetry) Shutdown(ctx context.Context) error { return t.provider.Shutdown(ctx) }
+// Traces returns the traces of requests, nil when there are none.
+func (t *Telemetry) Traces() *Traces { return t.traces }
+
+// Shutdown ends the export: what is left of the traces is sent until ctx ends,
+// and it returns soon after that. Counting goes on, unseen.
+func (t *Telemetry) Shutdown(ctx context.Context) error {
+	err := t.provider.Shutdown(ctx)
+	if t.traces != nil {
+		err = errors.Join(err, t.traces.shutdown(ctx))
+	}
+	return err
+}

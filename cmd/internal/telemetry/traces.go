@@ -1,0 +1,147 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// TracesConfig says which requests get a trace, and where it goes. What the
+// environment says wins: OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER (none),
+// OTEL_TRACES_SAMPLER and its _ARG, and all OTEL_EXPORTER_OTLP_* and OTEL_BSP_*
+// that the exporter knows.
+type TracesConfig struct {
+	Endpoint string  // base URL of an OTLP/HTTP receiver
+	Sample   float64 // of the requests that come without a trace, from 0 to 1
+	// Random gives 64 random bits, to any number of goroutines; nil means
+	// math/rand.
+	Random func() uint64
+}
+
+// The environment variables that are looked at here; the exporter looks at
+// others by itself.
+const (
+	envDisabled       = "OTEL_SDK_DISABLED"
+	envExporter       = "OTEL_TRACES_EXPORTER"
+	envSampler        = "OTEL_TRACES_SAMPLER"
+	envSamplerArg     = "OTEL_TRACES_SAMPLER_ARG"
+	envEndpoint       = "OTEL_EXPORTER_OTLP_ENDPOINT"
+	envTracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+)
+
+// Traces begins the spans of requests and sends them to a collector, in the
+// background: a collector that is slow, or not there, costs spans and nothing
+// else. It is safe for concurrent use.
+type Traces struct {
+	sampler  sampler
+	provider *sdktrace.TracerProvider
+	tracer   trace.Tracer
+	exporter *exporter
+}
+
+// newTraces returns nil when the environment wants no traces. The caller ends
+// it with shutdown.
+func newTraces(cfg TracesConfig, about *resource.Resource, log *slog.Logger) (*Traces, error) {
+	if strings.EqualFold(os.Getenv(envDisabled), "true") || os.Getenv(envExporter) == "none" {
+		log.Info("the environment switches traces off")
+		return nil, nil
+	}
+	t := &Traces{sampler: newSampler(cfg.Sample, cfg.Random)}
+	if name := t.sampler.fromEnvironment(); name != "" {
+		log.Warn("an environment variable makes no sense and is not used", "variable", name)
+	}
+	// The library tells of environment variables by their values, and some are
+	// secrets. There is one logger for the process.
+	otel.SetLogger(logr.New(quiet{log}))
+	inner, err := otlptracehttp.New(context.Background(), endpoint(cfg.Endpoint, log)...)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make the exporter of traces: %w", err)
+	}
+	t.exporter = newExporter(inner, log)
+	sdk, err := resource.New(context.Background(), resource.WithTelemetrySDK())
+	if err == nil {
+		about, err = resource.Merge(sdk, about)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot describe the service: %w", err)
+	}
+	t.provider = sdktrace.NewTracerProvider(
+		sdktrace.WithResource(about),
+		// Who gets here has been sampled.
+		sdktrace.WithSampler(sdktrace.AlwaysSample()),
+		// Bounded, and what does not fit is dropped: 2048 spans, unless the
+		// environment says otherwise.
+		sdktrace.WithSpanProcessor(sdktrace.NewBatchSpanProcessor(t.exporter)),
+	)
+	t.tracer = t.provider.Tracer(scope)
+	return t, nil
+}
+
+// endpoint returns where the exporter sends to: what the environment says, else
+// base. The library reads the environment by itself, but an option wins over
+// that.
+func endpoint(base string, log *slog.Logger) []otlptracehttp.Option {
+	for _, name := range []string{envTracesEndpoint, envEndpoint} { // the first is the stronger one
+		text := os.Getenv(name)
+		if text == "" {
+			continue
+		}
+		if u, err := url.Parse(text); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
+			log.Info("traces are exported", "collector", u.Host, "from", name)
+			return nil
+		}
+		log.Warn("an environment variable makes no sense and is not used", "variable", name)
+	}
+	if u, err := url.Parse(base); err == nil {
+		log.Info("traces are exported", "collector", u.Host)
+	}
+	return []otlptracehttp.Option{otlptracehttp.WithEndpointURL(strings.TrimRight(base, "/") + "/v1/traces")}
+}
+
+// Sample decides whether a request with these lines of the traceparent field
+// gets a trace: as the traceparent says where it is valid, else by the ratio.
+// Ask once a request.
+func (t *Traces) Sample(traceparent []string) bool { return t.sampler.sample(traceparent) }
+
+// Start begins the span of a request that Sample has picked, below the one that
+// its fields name. It is in the context that is returned.
+func (t *Traces) Start(ctx context.Context, fields http.Header, at time.Time) (context.Context, trace.Span) {
+	if p, ok := parseParent(fields["Traceparent"]); ok {
+		// A tracestate that is malformed is dropped (W3C Trace Context §3.3).
+		state, _ := trace.ParseTraceState(strings.Join(fields["Tracestate"], ","))
+		ctx = trace.ContextWithRemoteSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{
+			TraceID: p.trace, SpanID: p.span, TraceFlags: p.flags, TraceState: state,
+		}))
+	}
+	return t.tracer.Start(ctx, "HTTP", trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(at))
+}
+
+// shutdown sends what is left. When ctx ends first the rest is dropped.
+func (t *Traces) shutdown(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, t.exporter.cut)
+	defer t.exporter.cut()
+	defer stop()
+	// The context ends the exports, and with them the wait: a provider that
+	// stops waiting by itself would leave its goroutine behind.
+	err := t.provider.Shutdown(context.WithoutCancel(ctx))
+	t.exporter.last()
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("cannot send all spans: %w", err)
+	}
+	return nil
+}
