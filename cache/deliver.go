@@ -52,6 +52,7 @@ func unsniffed(h http.Header) {
 
 // deliverStored answers with a stored response, whole, in part, or with 304.
 func (x *exchange) deliverStored(o *Object) {
+	x.served = o
 	h := x.w.Header()
 	for _, f := range o.headerFields() {
 		h[f.name] = f.lines
@@ -139,6 +140,7 @@ func removeRepresentation(h http.Header) {
 // deliverGrowing answers with a response whose content is still arriving.
 func (x *exchange) deliverGrowing(head *fillHead, body *flight.Reader) {
 	o := head.object
+	x.served = o
 	h := x.w.Header()
 	for _, f := range o.headerFields() {
 		if f.name != "Content-Length" {

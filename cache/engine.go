@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"veneer/cache/cachestatus"
 	"veneer/cache/flight"
 )
@@ -24,6 +26,10 @@ type Config struct {
 	// Log receives what an operator should know of one request only when it
 	// is a fault of ours; nil drops it.
 	Log func(msg string, err any)
+	// Trace begins the span of a request that gets a trace, at that time, and
+	// returns it with a context of the request's that has it. For all other
+	// requests it returns no span. Nil: there are no traces.
+	Trace func(r *http.Request, at time.Time) (context.Context, trace.Span)
 }
 
 // Engine is the cache: an http.Handler. It is safe for concurrent use.
@@ -36,6 +42,7 @@ type Engine struct {
 	now      func() time.Time
 	since    func(time.Time) time.Duration
 	log      func(string, any)
+	trace    func(*http.Request, time.Time) (context.Context, trace.Span)
 
 	flights *flight.Group[*fillHead]
 	budget  *flight.Budget
@@ -64,7 +71,7 @@ type marks interface {
 
 // New returns an Engine that serves cfg.Plan.
 func New(cfg Config) *Engine {
-	e := &Engine{recorder: cfg.Recorder, now: cfg.Now, log: cfg.Log}
+	e := &Engine{recorder: cfg.Recorder, now: cfg.Now, log: cfg.Log, trace: cfg.Trace}
 	e.since = func(t time.Time) time.Duration { return e.now().Sub(t) }
 	if e.now == nil {
 		e.now, e.since = time.Now, time.Since // which reads one clock of two
@@ -138,8 +145,12 @@ func (e *Engine) goFill(f func()) bool {
 func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := e.exchanges.Get().(*exchange)
 	x.begin(e, w, r)
+	if s := x.span; s != nil {
+		defer s.abandon() // if it panics
+	}
 	x.serve()
 	x.record()
+	x.endTrace()
 	abort := x.abort
 	x.end()
 	e.exchanges.Put(x)

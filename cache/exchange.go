@@ -18,6 +18,9 @@ type exchange struct {
 	bypass    bool // neither look up nor collapse
 	flightBuf []byte
 
+	span   *span   // nil: the request is not traced
+	served *Object // what was delivered of it, for the span
+
 	object  *Object     // the selected stored response, fresh or not
 	names   []string    // selecting names that the stored variants have, when none was selected
 	started bool        // a final status was sent, so that an error can only cut the connection
@@ -41,6 +44,9 @@ func (x *exchange) begin(e *Engine, w http.ResponseWriter, r *http.Request) {
 	x.decision.Start = x.now
 	x.req = requestOf(r)
 	x.seen = requestView{fields: x.req.Fields}
+	if e.trace != nil {
+		x.beginTrace()
+	}
 }
 
 // end forgets everything but the buffers.

@@ -46,6 +46,7 @@ type fill struct {
 	request    *http.Request
 	object     *Object      // to validate, and to fall back on; may be nil
 	client     chan interim // of the leader's client; nil in the background
+	span       *span        // of the request that began it, which may have ended
 
 	cancel context.CancelFunc // set before the flight is decided
 
@@ -63,7 +64,7 @@ func (x *exchange) newFill(f *flight.Flight[*fillHead], o *Object) *fill {
 		key:    key.Key{Bytes: b, Group: x.key.Group},
 		origin: x.origin, seen: x.seen, directives: x.directives, authorized: x.authorized,
 		names: x.names, epoch: x.route.Store.Epoch(x.key.URI()), object: o,
-		request: x.outgoingWhole(context.Background()),
+		request: x.outgoingWhole(context.Background()), span: x.span.leads(f),
 	}
 }
 
@@ -165,7 +166,7 @@ func (j *fill) roundTrip(ctx context.Context) (*http.Response, error) {
 	if j.object != nil { // it may be sent once more, and who sends it changes the fields
 		r.Header = r.Header.Clone()
 	}
-	return j.route.Upstream.RoundTrip(r)
+	return j.span.roundTrip(j.route, r)
 }
 
 // received decides about a response that is not a successful validation.
@@ -333,7 +334,10 @@ func (j *fill) unstored(reason cachestatus.Reason) {
 
 // put stores o and returns why the store refused it, or None.
 func (j *fill) put(ctx context.Context, o *Object) cachestatus.Reason {
-	return j.refusal(j.route.Store.Put(ctx, o, j.bounds()))
+	span := j.span.child("cache.store")
+	refused := j.refusal(j.route.Store.Put(ctx, o, j.bounds()))
+	span.stored(o, refused)
+	return refused
 }
 
 // bounds are those of this fetch's Put.

@@ -124,7 +124,7 @@ func (x *exchange) joinFlight() bool {
 		}
 		x.interimUntil(f.Decided(), j.client)
 	}
-	out, err := f.Wait(x.r.Context())
+	out, err := x.waitFor(f, leader)
 	switch out.State {
 	case flight.Published:
 		if x.late && !x.usable(out.Head.object) {

@@ -38,7 +38,7 @@ func (x *exchange) forward() {
 		}
 	}
 	x.asked = true
-	res, err := x.route.Upstream.RoundTrip(req)
+	res, err := x.span.roundTrip(x.route, req)
 	informer.stop()
 	if err != nil {
 		x.upstreamFailed(err)

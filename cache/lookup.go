@@ -15,7 +15,9 @@ import (
 func (x *exchange) lookupStep() {
 	x.decision.Forward = cachestatus.URIMiss
 	x.object, x.names = nil, nil
+	span := x.span.child("cache.lookup")
 	o, err := x.route.Store.Get(x.r.Context(), x.key, x)
+	span.lookedUp(o, err)
 	if err != nil {
 		x.e.log("cache: store cannot answer a lookup", err)
 		return

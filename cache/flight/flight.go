@@ -27,6 +27,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 )
 
 // Why a reader or the leader cannot go on.
@@ -171,6 +172,8 @@ type Flight[H any] struct {
 	why   uint8
 	err   error
 
+	note atomic.Value // whatever the leader's side has said of itself
+
 	content Content         // leader's
 	ctx     context.Context // leader's: ends a Write that waits for readers
 	body    body
@@ -208,6 +211,13 @@ func (f *Flight[H]) Wait(ctx context.Context) (Outcome[H], error) {
 	}
 	return Outcome[H]{State: Published, Head: f.head, Body: r}, nil
 }
+
+// SetNote leaves word for those who wait, once, before the flight is filled: its
+// type is between the caller and them.
+func (f *Flight[H]) SetNote(v any) { f.note.Store(v) }
+
+// Note returns what SetNote has left, or nil. Who has returned from Wait sees it.
+func (f *Flight[H]) Note() any { return f.note.Load() }
 
 // Readers returns how many clients wait for the flight or read it.
 func (f *Flight[H]) Readers() int { return f.body.readers() }
