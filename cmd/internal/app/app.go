@@ -80,6 +80,7 @@ func Build(cfg *config.Config, opt Options) (*App, error) {
 func (a *App) build(cfg *config.Config, opt Options) (err error) {
 	if a.telemetry, err = telemetry.New(telemetry.Config{
 		ServiceName: cfg.Telemetry.ServiceName, Version: opt.Version, Prometheus: cfg.Telemetry.Prometheus,
+		Traces: tracesConfig(cfg), Log: a.log,
 	}); err != nil {
 		return err
 	}
@@ -93,7 +94,8 @@ func (a *App) build(cfg *config.Config, opt Options) (err error) {
 	}
 	a.engine = cache.New(cache.Config{
 		Plan: p.engine, Recorder: a.recorder,
-		Log: func(msg string, err any) { a.log.Error(msg, "error", err) },
+		Log:   func(msg string, err any) { a.log.Error(msg, "error", err) },
+		Trace: engineTrace(a.telemetry.Traces()),
 	})
 	a.adopt(p)
 	a.registerStore()
@@ -121,7 +123,7 @@ func serverConfig(cfg *config.Config, a *App) server.Config {
 		},
 	}
 	if cfg.Server.Lane {
-		c.Lane = a.engine
+		c.Lane, c.Sample = a.engine, laneSample(a.telemetry.Traces())
 	}
 	if t := cfg.Server.HTTPS; t != nil {
 		c.HTTPS = &server.TLS{Address: t.Address, CertFile: t.CertFile, KeyFile: t.KeyFile}
@@ -221,7 +223,7 @@ func (a *App) closeParts(ctx context.Context) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastGrace)
 	defer cancel()
 	if a.telemetry != nil {
-		_ = a.telemetry.Shutdown(last) // nothing is pushed: there is nothing to lose
+		_ = a.telemetry.Shutdown(last) // it logs what it loses, which fails no request
 	}
 	if a.admin != nil {
 		_ = a.admin.Shutdown(last) // an operator's poll that is cut is no fault
