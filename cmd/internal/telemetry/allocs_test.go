@@ -35,3 +35,31 @@ func BenchmarkRecordHit(b *testing.B) {
 		}
 	})
 }
+
+// What a request pays that gets no trace.
+func TestSampleAllocatesNothing(t *testing.T) {
+	s := newSampler(0.01, nil)
+	for name, lines := range unsampledLines {
+		if n := testing.AllocsPerRun(1000, func() { s.sample(lines) }); n != 0 {
+			t.Errorf("%s: %v allocations, want 0", name, n)
+		}
+	}
+}
+
+var unsampledLines = map[string][]string{
+	"no parent":        nil,
+	"unsampled parent": {unsampledParent},
+	"malformed parent": {unsampledParent[:54] + "x"},
+}
+
+func BenchmarkSample(b *testing.B) {
+	s := newSampler(0.01, nil)
+	for name, lines := range unsampledLines {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				s.sample(lines)
+			}
+		})
+	}
+}

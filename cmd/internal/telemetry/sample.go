@@ -103,30 +103,35 @@ func parseParent(lines []string) (p parent, ok bool) {
 		return p, false
 	}
 	s := lines[0]
-	var version, flags [1]byte
-	bad := decode(version[:], s) | decode(p.trace[:], s[3:]) | decode(p.span[:], s[36:]) | decode(flags[:], s[53:])
+	version, bad := number(s[:2], 0)
+	high, bad := number(s[3:19], bad)
+	low, bad := number(s[19:35], bad)
+	span, bad := number(s[36:52], bad)
+	flags, bad := number(s[53:55], bad)
 	switch {
-	case bad > 0xf, s[2] != '-', s[35] != '-', s[52] != '-', version[0] == 0xff:
+	case bad > 0xf, s[2] != '-', s[35] != '-', s[52] != '-', version == 0xff:
 		return p, false
-	case len(s) > length && (version[0] == 0 || s[length] != '-'): // a later version may have more
+	case len(s) > length && (version == 0 || s[length] != '-'): // a later version may have more
 		return p, false
-	case !p.trace.IsValid(), !p.span.IsValid():
+	case high|low == 0, span == 0:
 		return p, false
 	}
-	p.flags = trace.TraceFlags(flags[0]) & (trace.FlagsSampled | trace.FlagsRandom)
+	binary.BigEndian.PutUint64(p.trace[:8], high)
+	binary.BigEndian.PutUint64(p.trace[8:], low)
+	binary.BigEndian.PutUint64(p.span[:], span)
+	p.flags = trace.TraceFlags(flags) & (trace.FlagsSampled | trace.FlagsRandom)
 	return p, true
 }
 
-// decode reads lower-case hexadecimal digits from the beginning of s into dst.
-// The result is above 0xf when there is anything else.
-func decode(dst []byte, s string) (bad byte) {
-	s = s[:2*len(dst)]
-	for i := range dst {
-		high, low := digits[s[2*i]], digits[s[2*i+1]]
-		bad |= high | low
-		dst[i] = high<<4 | low&0xf
+// number reads lower-case hexadecimal digits. Anything else makes bad, which
+// goes from one call to the next, more than 0xf.
+func number(s string, bad byte) (n uint64, worse byte) {
+	for i := range len(s) {
+		d := digits[s[i]]
+		bad |= d
+		n = n<<4 | uint64(d&0xf)
 	}
-	return bad
+	return n, bad
 }
 
 // digits are the values of the lower-case hexadecimal digits, and 0xff.

@@ -53,6 +53,8 @@ func New(t testing.TB) *Collector {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
+		// Nothing of the client that sent it stays behind.
+		w.Header().Set("Connection", "close")
 		w.Header().Set("Content-Type", "application/x-protobuf")
 	}))
 	t.Cleanup(s.Close)
