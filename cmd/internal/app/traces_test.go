@@ -1,11 +1,14 @@
 package app
 
 import (
+	"cmp"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"veneer/cmd/internal/config"
 	"veneer/cmd/internal/telemetry/collectortest"
@@ -44,48 +47,179 @@ func (r *traced) spans() []collectortest.Span {
 }
 
 // tree writes spans as lines, those of a trace together and below their parent,
-// with the named attributes.
-func tree(spans []collectortest.Span, names ...string) string {
+// in the order in which they began.
+func tree(spans []collectortest.Span) string {
+	slices.SortStableFunc(spans, func(a, b collectortest.Span) int { return cmp.Compare(a.Start, b.Start) })
 	var b strings.Builder
 	var below func(parent, indent string)
 	below = func(parent, indent string) {
 		for _, s := range spans {
-			if s.Parent != parent {
-				continue
+			if s.Parent == parent {
+				b.WriteString(indent + s.Kind + " " + s.Name + marks(s) + "\n")
+				below(s.ID, indent+"  ")
 			}
-			b.WriteString(indent + s.Kind + " " + s.Name)
-			for _, n := range names {
-				if v, ok := s.Attributes[n]; ok {
-					b.WriteString(" " + n + "=" + v)
-				}
-			}
-			if s.Error {
-				b.WriteString(" ERROR")
-			}
-			b.WriteString("\n")
-			below(s.ID, indent+"  ")
 		}
 	}
 	below("", "")
 	return b.String()
 }
 
-// A miss, then the hit of what it stored, the lane being on: a request that is
-// sampled is the handler's.
-func TestTraceMissAndHit(t *testing.T) {
-	r := runTraced(t, upstreamOf(t, page("Cache-Control: max-age=60")), 1, nil)
-	r.get("/a", "Origin: "+originApp)
-	r.get("/a", "Origin: "+originApp)
-	spans := r.spans()
-	const want = `server GET */ http.response.status_code=200 cache.result=miss cache.stored=true
-  internal cache.lookup cache.found=false
-  client upstream.fetch http.response.status_code=200
-  internal cache.store cache.stored=true
-server GET */ http.response.status_code=200 cache.result=hit cache.stored=false
-  internal cache.lookup cache.found=true
-`
-	if diff := cmp.Diff(want, tree(spans, "http.response.status_code", "cache.result", "cache.stored", "cache.found")); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+// marks are what a test of trees looks at.
+func marks(s collectortest.Span) string {
+	var b strings.Builder
+	if v := s.Attributes["http.response.status_code"]; v != "" {
+		b.WriteString(" " + v)
 	}
-	_ = http.MethodGet
+	for _, n := range []string{"result", "forward", "found", "stored", "collapsed", "reason", "ttl"} {
+		if v := s.Attributes["cache."+n]; v != "" {
+			b.WriteString(" " + n + "=" + v)
+		}
+	}
+	if v := s.Attributes["http.request.resend_count"]; v != "" {
+		b.WriteString(" resent=" + v)
+	}
+	for _, e := range s.Events {
+		b.WriteString(" {" + e + "}")
+	}
+	if s.Error {
+		b.WriteString(" ERROR(" + s.Attributes["error.type"] + s.Status + ")")
+	}
+	return b.String()
+}
+
+// Every kind of answer, whole: the lane is on, and leaves what is sampled to the
+// handler.
+func TestTrees(t *testing.T) {
+	down := httptest.NewServer(nil)
+	down.Close()
+	revalidated := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-cache")
+		w.Header().Set("ETag", `"a"`)
+		if r.Header.Get("If-None-Match") != "" {
+			w.WriteHeader(304)
+		}
+	}
+	failing := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery == "fail" || r.Header.Get("If-None-Match") != "" {
+			w.WriteHeader(500)
+			return
+		}
+		w.Header().Set("Cache-Control", "max-age=0, stale-if-error=60")
+		w.Header().Set("ETag", `"a"`)
+	}
+	ask := func(requests ...string) func(*traced) {
+		return func(r *traced) {
+			for _, q := range requests {
+				f := strings.Fields(q)
+				fields := []string(nil)
+				for _, field := range f[2:] {
+					fields = append(fields, strings.Replace(field, ":", ": ", 1))
+				}
+				r.ask(f[0], "http://"+r.Addrs()[0].String()+f[1], fields...)
+			}
+		}
+	}
+	for _, c := range []struct {
+		name     string
+		upstream http.HandlerFunc // nil: there is none
+		edit     func(*config.Config)
+		ask      func(*traced)
+		want     string
+	}{
+		{"a miss and its hit", page("Cache-Control: max-age=60"), nil, ask("GET /a", "GET /a"), `
+server GET */ 200 result=miss forward=uri-miss stored=true collapsed=false ttl=60
+  internal cache.lookup found=false
+  client upstream.fetch 200
+  internal cache.store stored=true
+server GET */ 200 result=hit stored=false collapsed=false ttl=60
+  internal cache.lookup found=true
+`},
+		{"not stored", page("Cache-Control: no-store"), nil, ask("GET /a"), `
+server GET */ 200 result=miss forward=uri-miss stored=false collapsed=false reason=no-store
+  internal cache.lookup found=false
+  client upstream.fetch 200
+`},
+		{"validated", revalidated, nil, ask("GET /a", "GET /a"), `
+server GET */ 200 result=miss forward=uri-miss stored=true collapsed=false ttl=0
+  internal cache.lookup found=false
+  client upstream.fetch 200
+  internal cache.store stored=true
+server GET */ 200 result=revalidated forward=stale stored=true collapsed=false reason=no-cache ttl=0
+  internal cache.lookup found=true
+  client upstream.fetch 304
+  internal cache.store stored=true
+`},
+		{"stale for an error", failing, nil, ask("GET /a", "GET /a"), `
+server GET */ 200 result=miss forward=uri-miss stored=true collapsed=false ttl=0
+  internal cache.lookup found=false
+  client upstream.fetch 200
+  internal cache.store stored=true
+server GET */ 200 result=stale forward=stale stored=false collapsed=false reason=stale-served ttl=0
+  internal cache.lookup found=true
+  client upstream.fetch 500 ERROR(500)
+`},
+		{"an error of the upstream's", failing, nil, ask("GET /a?fail"), `
+server GET */ 500 result=miss forward=uri-miss stored=false collapsed=false reason=no-freshness ERROR(500)
+  internal cache.lookup found=false
+  client upstream.fetch 500 ERROR(500)
+`},
+		{"no upstream", nil, nil, ask("GET /a"), `
+server GET */ 502 result=error forward=uri-miss stored=false collapsed=false reason=upstream-unreachable ERROR(upstream-unreachable)
+  internal cache.lookup found=false
+  client upstream.fetch resent=1 ERROR(upstream-unreachable)
+`},
+		{"a POST", page(), nil, ask("POST /a"), `
+server POST */ 200 result=bypass forward=method stored=false collapsed=false reason=method
+  client upstream.fetch 200
+`},
+		{"a HEAD", page(), nil, ask("HEAD /a"), `
+server HEAD */ 200 result=miss forward=uri-miss stored=false collapsed=false reason=method
+  internal cache.lookup found=false
+  client upstream.fetch 200
+`},
+		{"no route", page(), func(c *config.Config) { c.Routes[0].Path = "/x/" }, ask("GET /a"), `
+server GET 404 result=error stored=false collapsed=false reason=no-route
+`},
+		{"an unknown method", page(), nil, ask("BREW /a"), `
+server HTTP */ 200 result=bypass forward=method stored=false collapsed=false reason=method
+  client upstream.fetch 200
+`},
+		{"only-if-cached", page(), nil, ask("GET /a Cache-Control:only-if-cached"), `
+server GET */ 504 result=error stored=false collapsed=false reason=only-if-cached ERROR(only-if-cached)
+  internal cache.lookup found=false
+`},
+		{"allowed and refused", page("Cache-Control: max-age=60"), nil, ask("GET /a Origin:"+originApp, "GET /a Origin:"+originOther, "GET /a Origin:null", "GET /a Origin:x"), `
+server GET */ 200 result=miss forward=uri-miss stored=true collapsed=false ttl=60 {cors.decision cors.decision=allowed}
+  internal cache.lookup found=false
+  client upstream.fetch 200
+  internal cache.store stored=true
+server GET */ 200 result=miss forward=uri-miss stored=true collapsed=false ttl=60 {cors.decision cors.decision=refused}
+  internal cache.lookup found=false
+  client upstream.fetch 200
+  internal cache.store stored=true
+server GET */ 200 result=hit stored=false collapsed=false ttl=60 {cors.decision cors.decision=null}
+  internal cache.lookup found=true
+server GET */ 200 result=hit stored=false collapsed=false ttl=60 {cors.decision cors.decision=bad}
+  internal cache.lookup found=true
+`},
+		{"preflights", page(), nil, ask("OPTIONS /a Access-Control-Request-Method:PUT Origin:"+originApp, "OPTIONS /a Access-Control-Request-Method:PUT Origin:"+originOther), `
+server OPTIONS */ 204 result=preflight stored=false collapsed=false {cors.decision cors.decision=preflight_ok}
+server OPTIONS */ 403 result=preflight stored=false collapsed=false {cors.decision cors.decision=preflight_refused_origin}
+`},
+		{"a preflight, with debug", page(), func(c *config.Config) { c.CORS[0].Config.Debug = true }, ask("OPTIONS /a Access-Control-Request-Method:BREW Origin:" + originApp), `
+server OPTIONS */ 204 result=preflight stored=false collapsed=false {cors.decision cors.decision=preflight_refused_method cors.reason=the policy does not allow the method "BREW" cors.origin=` + originApp + `}
+`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			at := down.URL
+			if c.upstream != nil {
+				at = upstreamOf(t, c.upstream)
+			}
+			r := runTraced(t, at, 1, c.edit)
+			c.ask(r)
+			if diff := gocmp.Diff(strings.TrimPrefix(c.want, "\n"), tree(r.spans())); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
 }
