@@ -141,8 +141,7 @@ func (s *span) roundTrip(route *Route, r *http.Request) (*http.Response, error) 
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(r.Header))
 	route.Request.apply(r.Header) // what the route sets or removes is not ours to say
 	res, err := route.Upstream.RoundTrip(r)
-	c.SetAttributes(semconv.HTTPRequestMethodKey.String(knownMethod(r.Method)))
-	c.SetAttributes(to.attributes()...)
+	c.SetAttributes(to.attributes([]attribute.KeyValue{semconv.HTTPRequestMethodKey.String(knownMethod(r.Method))})...)
 	c.answered(res, err)
 	c.end()
 	return res, err
@@ -193,12 +192,12 @@ func (d *dialled) trace() *httptrace.ClientTrace {
 	}}
 }
 
-func (d *dialled) attributes() []attribute.KeyValue {
+func (d *dialled) attributes(out []attribute.KeyValue) []attribute.KeyValue {
 	at := d.at.Load()
 	if at == nil {
-		return nil
+		return out
 	}
-	out := serverAttributes(*at)
+	out = serverAttributes(out, *at)
 	if n := d.asked.Load(); n > 1 {
 		out = append(out, semconv.HTTPRequestResendCount(int(n-1)))
 	}
@@ -217,15 +216,16 @@ func (x *exchange) endTrace() {
 	if s == nil {
 		return
 	}
+	out := make([]attribute.KeyValue, 0, 20)
 	method := knownMethod(x.r.Method)
 	name := method
 	if method == otherMethod {
 		name = "HTTP"
-		s.SetAttributes(semconv.HTTPRequestMethodOriginal(text(x.r.Method, 32)))
+		out = append(out, semconv.HTTPRequestMethodOriginal(text(x.r.Method, 32)))
 	}
 	if x.route != nil {
 		name += " " + x.route.Name
-		s.SetAttributes(semconv.HTTPRoute(x.route.Name))
+		out = append(out, semconv.HTTPRoute(x.route.Name))
 		if c, ok := x.route.CORS.(decider); ok {
 			if word := c.Decided(x.r, x.origin, d.Result == ResultPreflight); word != "" {
 				s.AddEvent("cors.decision", trace.WithTimestamp(x.now), trace.WithAttributes(attribute.String("cors.decision", word)))
@@ -233,9 +233,8 @@ func (x *exchange) endTrace() {
 		}
 	}
 	s.SetName(name)
-	s.SetAttributes(semconv.HTTPRequestMethodKey.String(method))
-	s.SetAttributes(x.requestAttributes()...)
-	s.SetAttributes(x.cacheAttributes()...)
+	out = append(out, semconv.HTTPRequestMethodKey.String(method))
+	s.SetAttributes(x.cacheAttributes(x.requestAttributes(out))...)
 	s.failed(x.failure())
 	s.end()
 }
@@ -261,8 +260,9 @@ const (
 	maxHost  = 255
 )
 
-func (x *exchange) requestAttributes() []attribute.KeyValue {
-	out := append(serverAttributes(x.req.Host),
+// requestAttributes are those of the HTTP conventions.
+func (x *exchange) requestAttributes(out []attribute.KeyValue) []attribute.KeyValue {
+	out = append(serverAttributes(out, x.req.Host),
 		semconv.URLPath(text(x.req.Path, maxPath)),
 		semconv.URLScheme(x.scheme()),
 		semconv.NetworkProtocolVersion(protocolVersion(x.r)),
@@ -276,9 +276,10 @@ func (x *exchange) requestAttributes() []attribute.KeyValue {
 	return out
 }
 
-func (x *exchange) cacheAttributes() []attribute.KeyValue {
+// cacheAttributes are our own: there are no conventions for caches.
+func (x *exchange) cacheAttributes(out []attribute.KeyValue) []attribute.KeyValue {
 	d := &x.decision
-	out := append(make([]attribute.KeyValue, 0, 6),
+	out = append(out,
 		attribute.String("cache.result", d.Result.String()),
 		attribute.Bool("cache.stored", d.Stored && !d.Collapsed),
 		attribute.Bool("cache.collapsed", d.Collapsed),
@@ -296,8 +297,7 @@ func (x *exchange) cacheAttributes() []attribute.KeyValue {
 }
 
 // serverAttributes are those of an authority.
-func serverAttributes(authority string) []attribute.KeyValue {
-	out := make([]attribute.KeyValue, 0, 8)
+func serverAttributes(out []attribute.KeyValue, authority string) []attribute.KeyValue {
 	host, port, err := net.SplitHostPort(authority)
 	if err != nil {
 		return append(out, semconv.ServerAddress(text(authority, maxHost)))

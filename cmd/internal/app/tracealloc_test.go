@@ -83,6 +83,7 @@ func BenchmarkTracedHit(b *testing.B) {
 		parent string
 	}{
 		{"no traces", -1, ""},
+		{"no traces, a parent", -1, unsampledParent},
 		{"unsampled", 0, ""},
 		{"unsampled parent", 0, unsampledParent},
 		{"sampled", 1, ""},
