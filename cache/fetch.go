@@ -185,7 +185,7 @@ func (j *fill) received(ctx context.Context, res *http.Response, sent time.Time)
 	case reason != cachestatus.None:
 	case why != cachestatus.None:
 		reason = why
-	case star:
+	case star, j.span.told(names):
 		reason = cachestatus.VaryStar
 	case res.ContentLength > j.route.MaxObject:
 		reason = cachestatus.TooLarge

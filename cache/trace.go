@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -145,6 +146,12 @@ func (s *span) roundTrip(route *Route, r *http.Request) (*http.Response, error) 
 	c.answered(res, err)
 	c.end()
 	return res, err
+}
+
+// told reports whether a response varies on what its request had of the trace:
+// it is nobody else's then, since no client has sent that.
+func (s *span) told(vary []string) bool {
+	return s != nil && (slices.Contains(vary, "Traceparent") || slices.Contains(vary, "Tracestate"))
 }
 
 // answered says what became of an upstream.fetch.
@@ -318,22 +325,25 @@ func protocolVersion(r *http.Request) string {
 
 const otherMethod = "_OTHER"
 
-// knownMethod bounds the values of http.request.method.
+var methods = [...]string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+	http.MethodConnect, http.MethodOptions, http.MethodTrace, "QUERY",
+}
+
+// knownMethod bounds the values of http.request.method. It returns none of the
+// request's bytes, like text.
 func knownMethod(method string) string {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
-		http.MethodConnect, http.MethodOptions, http.MethodTrace, "QUERY":
-		return method
+	for _, known := range methods {
+		if method == known {
+			return known
+		}
 	}
 	return otherMethod
 }
 
 // text is what a span has of s: at most that many bytes, a copy, since s may be
-// a small part of something large, and valid UTF-8, without which the whole
-// batch of spans could not be sent.
+// a small part of something large and the span waits to be sent, and valid
+// UTF-8, without which its whole batch could not be.
 func text(s string, most int) string {
-	if len(s) > most {
-		s = strings.Clone(s[:most])
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
+	return strings.ToValidUTF8(strings.Clone(s[:min(len(s), most)]), "\uFFFD")
 }

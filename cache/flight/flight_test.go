@@ -391,3 +391,21 @@ func TestMemoryIsKeptForReaders(t *testing.T) {
 		t.Errorf("Size = %d", f.Size())
 	}
 }
+
+// Who has waited sees what the leader's side said of itself.
+func TestNote(t *testing.T) {
+	g := NewGroup[string](Options{})
+	f, _ := g.Join([]byte("k"))
+	waiter, _ := g.Join([]byte("k"))
+	if got := waiter.Note(); got != nil {
+		t.Errorf("a note that nobody left: %v", got)
+	}
+	f.SetNote(7)
+	f.Release(1)
+	for _, who := range []*Flight[string]{f, waiter} {
+		if _, err := who.Wait(t.Context()); err != nil || who.Note() != 7 {
+			t.Errorf("note %v, %v", who.Note(), err)
+		}
+	}
+	f.Leave()
+}

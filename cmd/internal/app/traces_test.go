@@ -139,6 +139,11 @@ server GET */ 200 result=miss forward=uri-miss stored=false collapsed=false reas
   internal cache.lookup found=false
   client upstream.fetch 200
 `},
+		{"varies on the trace", page("Cache-Control: max-age=60", "Vary: traceparent"), nil, ask("GET /a"), `
+server GET */ 200 result=miss forward=uri-miss stored=false collapsed=false reason=vary-star
+  internal cache.lookup found=false
+  client upstream.fetch 200
+`},
 		{"validated", revalidated, nil, ask("GET /a", "GET /a"), `
 server GET */ 200 result=miss forward=uri-miss stored=true collapsed=false ttl=0
   internal cache.lookup found=false

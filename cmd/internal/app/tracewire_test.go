@@ -273,6 +273,24 @@ server GET all 200 result=miss forward=uri-miss stored=false collapsed=false rea
 	}
 }
 
+// A handler that panics ends its span, with no word of the panic in it.
+func TestTraceOfAPanic(t *testing.T) {
+	r := runTraced(t, upstreamOf(t, page()), 1, nil)
+	broken := *r.plan.engine
+	broken.Router = anyRoute{&cache.Route{Name: "broken", CORS: panicking{}}}
+	r.engine.Swap(&broken)
+	if res, _ := r.get("/a"); res.StatusCode != 500 {
+		t.Fatalf("status %d", res.StatusCode)
+	}
+	if diff := cmp.Diff("server HTTP ERROR(panic)\n", tree(r.spans())); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+type panicking struct{ nobodys }
+
+func (panicking) Judge(string, []string) cache.Origin { panic("sesame") }
+
 // collapse sends a request whose fetch takes a second, then another one.
 func collapse(t *testing.T, collector *collectortest.Collector, reply, leader string) {
 	tel, err := telemetry.New(telemetry.Config{Traces: &telemetry.TracesConfig{Endpoint: collector.URL, Sample: 1}})
