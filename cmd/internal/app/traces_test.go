@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -29,12 +30,18 @@ func runTraced(t *testing.T, upstream string, sample float64, edit func(*config.
 		t.Setenv(name, "")
 	}
 	c := collectortest.New(t)
-	return &traced{run(t, testConfig(t, upstream, func(cfg *config.Config) {
+	r := &traced{run(t, testConfig(t, upstream, func(cfg *config.Config) {
 		cfg.Telemetry.Traces = &config.Traces{Endpoint: c.URL, Sample: sample}
 		if edit != nil {
 			edit(cfg)
 		}
 	})), c}
+	// On a kept connection a client that has the whole answer does not leave
+	// before the handler has returned; and it is the lane's.
+	kept := &http.Transport{DisableCompression: true}
+	t.Cleanup(kept.CloseIdleConnections)
+	r.client.Transport = kept
+	return r
 }
 
 // spans ends the App, which sends everything, and returns the spans.
@@ -97,7 +104,9 @@ func TestTrees(t *testing.T) {
 		w.Header().Set("ETag", `"a"`)
 		if r.Header.Get("If-None-Match") != "" {
 			w.WriteHeader(304)
+			return
 		}
+		io.WriteString(w, "hello") // a client knows of an empty answer before it is stored
 	}
 	failing := func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.RawQuery == "fail" || r.Header.Get("If-None-Match") != "" {
@@ -106,6 +115,7 @@ func TestTrees(t *testing.T) {
 		}
 		w.Header().Set("Cache-Control", "max-age=0, stale-if-error=60")
 		w.Header().Set("ETag", `"a"`)
+		io.WriteString(w, "hello")
 	}
 	ask := func(requests ...string) func(*traced) {
 		return func(r *traced) {

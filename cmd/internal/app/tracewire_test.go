@@ -154,9 +154,6 @@ func TestTraceAttributes(t *testing.T) {
 // handler and gets its whole span.
 func TestTraceAndLane(t *testing.T) {
 	r := runTraced(t, upstreamOf(t, page("Cache-Control: max-age=60")), 0, nil)
-	kept := &http.Transport{DisableCompression: true} // the lane leaves a connection that is to end to net/http
-	defer kept.CloseIdleConnections()
-	r.client.Transport = kept
 	var handled atomic.Int64
 	r.server.Swap(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		handled.Add(1)
