@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"slices"
 	"sync"
@@ -65,6 +66,7 @@ func (d *direct) roundTrip(a *attempt, r *http.Request) (*http.Response, error) 
 		return nil, err
 	}
 	a.asked.Store(true)
+	d.tell(ctx)
 	if c := d.take(); c != nil {
 		a.reused.Store(true)
 		a.connected.Store(true)
@@ -75,6 +77,7 @@ func (d *direct) roundTrip(a *attempt, r *http.Request) (*http.Response, error) 
 		// The server closed it at the same moment, which is no fault of its.
 		a.reused.Store(false)
 		a.connected.Store(false)
+		d.tell(ctx)
 	}
 	conn, err := d.dial(ctx, "tcp", d.address)
 	if err != nil {
@@ -82,6 +85,14 @@ func (d *direct) roundTrip(a *attempt, r *http.Request) (*http.Response, error) 
 	}
 	a.connected.Store(true)
 	return newKept(d, conn).exchange(a, r)
+}
+
+// tell calls the caller's hook, as net/http does for each connection that is
+// asked for.
+func (d *direct) tell(ctx context.Context) {
+	if t := httptrace.ContextClientTrace(ctx); t != nil && t.GetConn != nil {
+		t.GetConn(d.address)
+	}
 }
 
 // take returns a kept connection on which nothing has happened since its last

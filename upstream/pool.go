@@ -75,7 +75,7 @@ func (p *Pool) Close() {
 // and no content by net/http.
 //
 // Of the hooks of a httptrace.ClientTrace in the request's context only
-// Got1xxResponse is called on every way.
+// GetConn and Got1xxResponse are called on every way.
 //
 // The response has no hop-by-hop and no framing fields; ContentLength is its
 // length. (net/http hides what a Connection field lists beside "close".) Via is
