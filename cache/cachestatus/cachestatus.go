@@ -6,7 +6,6 @@
 package cachestatus
 
 import (
-	"math"
 	"strconv"
 	"time"
 )
@@ -71,7 +70,7 @@ func (s *Status) Append(dst []byte) []byte {
 	}
 	if s.HasTTL {
 		dst = append(dst, "; ttl="...)
-		dst = strconv.AppendInt(dst, int64(math.Floor(s.TTL.Seconds())), 10)
+		dst = strconv.AppendInt(dst, wholeSeconds(s.TTL), 10)
 	}
 	if s.Stored {
 		dst = append(dst, "; stored"...)
@@ -88,6 +87,15 @@ func (s *Status) Append(dst []byte) []byte {
 		dst = append(dst, s.Detail.String()...)
 	}
 	return dst
+}
+
+// wholeSeconds rounds down, also what is negative.
+func wholeSeconds(d time.Duration) int64 {
+	n := int64(d / time.Second)
+	if d%time.Second < 0 {
+		n--
+	}
+	return n
 }
 
 // String returns the member as text.

@@ -12,6 +12,8 @@ const maxName = 253
 // canonicalScheme returns the scheme in lower case.
 func canonicalScheme(s string) (string, error) {
 	switch {
+	case s == "http", s == "https":
+		return s, nil
 	case strings.EqualFold(s, "https"):
 		return "https", nil
 	case strings.EqualFold(s, "http"):
@@ -24,6 +26,9 @@ func canonicalScheme(s string) (string, error) {
 // (RFC 9110 §4.2), in canonical form. A name may hold letters, digits, "-",
 // "_" and ".": less than reg-name (RFC 3986 §3.2.2), all that resolves.
 func canonicalHost(scheme, host string) (string, error) {
+	if isPlainName(host) {
+		return host, nil
+	}
 	var stack [maxName + 8]byte
 	name, port, ok := splitPort(host)
 	if !ok {
@@ -54,6 +59,29 @@ func canonicalHost(scheme, host string) (string, error) {
 		}
 	}
 	return same(host, out), nil
+}
+
+// isPlainName reports whether host is a name in canonical form without a port,
+// as nearly all are.
+func isPlainName(host string) bool {
+	if len(host) > maxName {
+		return false
+	}
+	label := 0
+	for i := range len(host) {
+		switch c := host[i]; {
+		case c == '.':
+			if label == 0 {
+				return false
+			}
+			label = 0
+			continue
+		case !is(c, hostByte) || 'A' <= c && c <= 'Z':
+			return false
+		}
+		label++
+	}
+	return label > 0
 }
 
 // splitPort cuts host[:port]. An IPv6 address keeps its brackets.

@@ -39,10 +39,11 @@ func memoOf(name string) *memo {
 }
 
 func (m *memo) slot(value string) *atomic.Pointer[remembered] {
-	h := uint32(2166136261) // FNV-1a
-	for i := range len(value) {
+	h := uint32(2166136261) // FNV-1a, of every byte of short values and some of others
+	for i := 0; i < len(value); i += 1 + len(value)/16 {
 		h = (h ^ uint32(value[i])) * 16777619
 	}
+	h = (h ^ uint32(len(value))) * 16777619
 	return &m.slots[(h^h>>16)%memoSlots]
 }
 
