@@ -134,7 +134,7 @@ func TestInternedIsBounded(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := len(*p.varies.table.Load()); n != maxInterned {
+	if n := len(*p.varies[1].table.Load()); n != maxInterned {
 		t.Errorf("%d remembered", n)
 	}
 }

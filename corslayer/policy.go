@@ -28,8 +28,8 @@ func (m Mode) String() string {
 type Policy struct {
 	rules
 
-	varies  interned // merged Vary lines by the lines they came from
-	exposed interned // Expose-Headers by what they were made of
+	varies  [2]interned // merged Vary lines by the lines they came from; with Origin added in the second
+	exposed interned    // Expose-Headers by what they were made of
 	learned passState
 	counts  counters
 }

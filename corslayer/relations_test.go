@@ -236,7 +236,7 @@ func outcomeOf(c Config, lines []string, method, headers string) outcome {
 		o.Differs = NewShadow(p, s).Actual(lines, o.DecidedOther)
 	}
 	o.Counted = p.Counts()
-	for _, t := range []*interned{&p.varies, &p.exposed} {
+	for _, t := range []*interned{&p.varies[0], &p.varies[1], &p.exposed} {
 		if m := t.table.Load(); m != nil {
 			o.Remembered += len(*m)
 		}

@@ -77,6 +77,24 @@ func (p *Policy) mergeVary(h http.Header, add []string) {
 	case len(lines) == 1 && (add == nil || lines[0] == add[0]):
 		return
 	}
+	known := &p.varies[0]
+	if add != nil {
+		known = &p.varies[1]
+	}
+	if len(lines) > 1 {
+		h[fieldVary] = known.mergeLines(lines, add)
+		return
+	}
+	merged := known.get(lines[0])
+	if merged == nil {
+		merged = known.put(lines[0], mergeNames(lines, add))
+	}
+	h[fieldVary] = merged
+}
+
+// mergeLines is mergeVary for several lines, which are found as one with commas
+// between them.
+func (t *interned) mergeLines(lines, add []string) []string {
 	var room [512]byte
 	key := room[:0]
 	for i, line := range lines {
@@ -85,14 +103,10 @@ func (p *Policy) mergeVary(h http.Header, add []string) {
 		}
 		key = append(key, line...)
 	}
-	if add != nil {
-		key = append(key, '+')
+	if merged := t.getBytes(key); merged != nil {
+		return merged
 	}
-	merged := p.varies.getBytes(key)
-	if merged == nil {
-		merged = p.varies.put(string(key), mergeNames(lines, add))
-	}
-	h[fieldVary] = merged
+	return t.put(string(key), mergeNames(lines, add))
 }
 
 // mergeNames keeps the order and the spelling of what came first.

@@ -29,6 +29,10 @@ func canonicalHost(scheme, host string) (string, error) {
 	if isPlainName(host) {
 		return host, nil
 	}
+	return rewrittenHost(scheme, host)
+}
+
+func rewrittenHost(scheme, host string) (string, error) {
 	var stack [maxName + 8]byte
 	name, port, ok := splitPort(host)
 	if !ok {

@@ -14,6 +14,11 @@ func (q *Query) apply(raw string) string {
 	if q.settled(raw) {
 		return raw
 	}
+	return q.rewrite(raw)
+}
+
+// rewrite returns raw with the parameters that count, in their order.
+func (q *Query) rewrite(raw string) string {
 	var stack [32]string
 	params := stack[:0]
 	for p := range strings.SplitSeq(raw, "&") {

@@ -93,8 +93,7 @@ func matchesValue(name, stored string, lines []string) bool {
 		return len(lines) == 0 && stored == Absent
 	}
 	if len(lines) > 1 {
-		var stack [512]byte
-		return string(appendNormal(stack[:0], name, lines)) == stored
+		return matchesNormal(name, stored, lines, nil)
 	}
 	if lines[0] == stored {
 		return true // a normalised value is its own normal form
@@ -105,6 +104,12 @@ func matchesValue(name, stored string, lines []string) bool {
 			return normal == stored
 		}
 	}
+	return matchesNormal(name, stored, lines, known)
+}
+
+// matchesNormal is matchesValue for a value whose normal form has to be worked
+// out. It tells the memo, which may be nil, of the first line.
+func matchesNormal(name, stored string, lines []string, known *memo) bool {
 	var stack [512]byte
 	normal := appendNormal(stack[:0], name, lines)
 	if known != nil {

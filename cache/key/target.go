@@ -130,6 +130,13 @@ func canonicalPath(p string) (string, error) {
 	if i == len(p) {
 		return p, nil
 	}
+	return rewrittenPath(p, i)
+}
+
+// rewrittenPath is canonicalPath for what is no canonical path at p[i]. Like all
+// that needs room on the stack it is a function of its own, for a goroutine of
+// HTTP/2 begins with a small one.
+func rewrittenPath(p string, i int) (string, error) {
 	for p[i-1] == '.' { // an escaped dot belongs to the dots before it
 		i--
 	}
@@ -196,6 +203,10 @@ func canonicalQuery(q string) string {
 	if i == len(q) {
 		return q
 	}
+	return rewrittenQuery(q, i)
+}
+
+func rewrittenQuery(q string, i int) string {
 	var stack [512]byte
 	out := append(stack[:0], q[:i]...)
 	for i < len(q) {

@@ -47,6 +47,7 @@ type exchange struct {
 	closing  atomic.Bool // HTTP/1.1: say that the connection ends
 	hijacked net.Conn
 	writing  stall // HTTP/2 only
+	buffered int   // HTTP/2: bytes that net/http may hold back, at most
 	body     body
 
 	mu   sync.Mutex // guards done; held while a deadline is set
@@ -92,6 +93,9 @@ func (e *exchange) Write(p []byte) (written int, err error) {
 	if e.http1 {
 		return e.inner.Write(p)
 	}
+	if e.buffered += len(p); e.buffered <= writeBuffer {
+		return e.inner.Write(p)
+	}
 	for {
 		n, err := e.guarded(func() (int, error) {
 			return e.inner.Write(p[written:min(len(p), written+writeStep)])
@@ -102,6 +106,10 @@ func (e *exchange) Write(p []byte) (written int, err error) {
 		}
 	}
 }
+
+// writeBuffer is how much of a response net/http keeps to itself on HTTP/2
+// before it writes: a Write that stays below waits for nobody.
+const writeBuffer = 4 << 10
 
 // guarded runs one HTTP/2 write under the stall time.
 func (e *exchange) guarded(write func() (int, error)) (int, error) {
@@ -137,6 +145,7 @@ func (e *exchange) FlushError() error {
 		return flush()
 	}
 	_, err := e.guarded(func() (int, error) { return 0, flush() })
+	e.buffered = 0
 	return err
 }
 
