@@ -52,12 +52,13 @@ type input struct {
 func (c *Conn) readable(fd uintptr) (done bool) {
 	c.in.fd = fd
 	for {
-		n, more, err := c.socket.read(fd, c.in.p[c.in.n:])
+		n, more, errno := c.socket.read(fd, c.in.p[c.in.n:])
+		var err error
 		switch {
-		case err == syscall.EAGAIN:
+		case errno == syscall.EAGAIN:
 			return false
-		case err != nil:
-			err = readError(os.NewSyscallError("read", err))
+		case errno != 0:
+			err = readError(os.NewSyscallError("read", errno))
 		case n == 0:
 			err = io.EOF
 		}

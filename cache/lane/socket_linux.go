@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"errors"
 	"net"
 	"runtime"
 	"syscall"
@@ -45,15 +46,14 @@ func newSocket(c syscall.Conn) *socket {
 }
 
 // read reads what is there. more says that the next read finds something too.
-// An error of syscall.EAGAIN means that nothing is there.
-func (s *socket) read(fd uintptr, p []byte) (n int, more bool, err error) {
+// syscall.EAGAIN means that nothing is there, and 0 that there is no error.
+func (s *socket) read(fd uintptr, p []byte) (n int, more bool, errno syscall.Errno) {
 	s.vectors[0].Base = unsafe.SliceData(p)
 	s.vectors[0].SetLen(len(p))
 	s.message.Iov, s.message.Iovlen = &s.vectors[0], 1
 	s.message.Control = &s.control[0]
 	s.message.SetControllen(len(s.control))
 	var got uintptr
-	var errno syscall.Errno
 	for {
 		got, _, errno = syscall.RawSyscall(syscall.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&s.message)), 0)
 		if errno != syscall.EINTR {
@@ -65,7 +65,7 @@ func (s *socket) read(fd uintptr, p []byte) (n int, more bool, err error) {
 	if errno != 0 {
 		return 0, false, errno
 	}
-	return int(got), s.inq() != 0, nil
+	return int(got), s.inq() != 0, 0
 }
 
 // inq returns how many bytes were left to read, and 1 for the end of the stream.
@@ -110,7 +110,7 @@ func (s *socket) write(fd uintptr, head, body []byte) (n int) {
 
 // readError is what a net.Conn's Read returns for err.
 func readError(err error) error {
-	if op, ok := err.(*net.OpError); ok { // of the raw connection
+	if op := (*net.OpError)(nil); errors.As(err, &op) { // of the raw connection
 		err = op.Err
 	}
 	return &net.OpError{Op: "read", Net: "tcp", Err: err}

@@ -9,6 +9,10 @@ type socket struct{ raw syscall.RawConn }
 
 func newSocket(syscall.Conn) *socket { return nil }
 
-func (*socket) read(uintptr, []byte) (n int, more bool, err error) { return 0, false, syscall.EAGAIN }
-func (*socket) write(uintptr, []byte, []byte) int                  { return 0 }
-func readError(err error) error                                    { return err }
+func (*socket) read(uintptr, []byte) (n int, more bool, errno syscall.Errno) {
+	return 0, false, syscall.EAGAIN
+}
+
+func (*socket) write(uintptr, []byte, []byte) int { return 0 }
+
+func readError(err error) error { return err }
