@@ -62,7 +62,7 @@ func hopByHop(name string) bool {
 // in RoundTrip. It must be stopped before anything else writes to the client,
 // and is no part of the exchange: the transport may call it later still.
 type informer struct {
-	mu    sync.Mutex // guards done and, until done, the ResponseWriter
+	mu    sync.Mutex // guards done and, until done, the exchange
 	done  bool
 	x     *exchange
 	trace httptrace.ClientTrace
@@ -89,14 +89,15 @@ func relayed(code int) bool {
 func (i *informer) inform(code int, fields http.Header) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if i.done { // the exchange may be another request's by now, or nobody's
+		return
+	}
 	if i.x.r.ProtoMajor == 1 && i.x.r.Header["Expect"] != nil {
 		// The transport may be reading the content, for which net/http writes
 		// 100 (Continue) to the same connection.
 		return
 	}
-	if !i.done {
-		i.x.deliverInterim(interim{code, fields.Clone()})
-	}
+	i.x.deliverInterim(interim{code, fields.Clone()})
 }
 
 func (i *informer) stop() {
