@@ -42,7 +42,7 @@ func (x *exchange) storePosted(res *http.Response, reason cachestatus.Reason) bo
 	}
 	meta, why := rfc9111.Assess(response, &x.route.Policy)
 	names, star := key.Names(res.Header["Vary"])
-	if why != cachestatus.None || star {
+	if why != cachestatus.None || star || x.span.told(names) {
 		return false
 	}
 	k := x.route.Key.Append(nil, http.MethodGet, x.target, x.origin.Bucket, &x.seen)

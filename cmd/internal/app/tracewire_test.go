@@ -105,6 +105,24 @@ func TestTracePropagation(t *testing.T) {
 	}
 }
 
+// What the upstream chose by the trace that it was told of is nobody else's,
+// also where it came with the answer to a POST.
+func TestPostedByTraceIsNotStored(t *testing.T) {
+	up := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cache-Control", "max-age=60")
+		h.Set("Content-Location", "/a")
+		h.Set("Vary", "Traceparent")
+		fmt.Fprint(w, r.Method)
+	})
+	r := runTraced(t, up, 1, nil)
+	at := "http://" + r.Addrs()[0].String() + "/a"
+	r.ask("POST", at)
+	if res, body := r.ask("GET", at); body != "GET" {
+		t.Errorf("got %q, %s", body, res.Header.Get("Cache-Status"))
+	}
+}
+
 // only returns the one span with one of the names.
 func (r *traced) only(names ...string) collectortest.Span {
 	r.t.Helper()
