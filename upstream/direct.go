@@ -8,8 +8,10 @@ import (
 	"net/http/httptrace"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 // direct is how a GET or HEAD goes to a cleartext server: the goroutine that
@@ -37,9 +39,11 @@ type direct struct {
 }
 
 // newDirect returns the direct way to a server, or nil where there is none: to a
-// third party's, and to one that is asked over TLS.
+// third party's, to one that is asked over TLS, to one whose name net/http has
+// to put into ASCII, and where it could use no connection twice.
 func newDirect(c *Config, s *server, dial dialer) *direct {
-	if c.External != nil || s.url.Scheme != "http" {
+	notASCII := func(c rune) bool { return c > unicode.MaxASCII }
+	if !probes || c.External != nil || s.url.Scheme != "http" || strings.ContainsFunc(s.url.Host, notASCII) {
 		return nil
 	}
 	port := s.url.Port()

@@ -4,6 +4,9 @@ package upstream
 
 import "syscall"
 
+// probes: nothingToRead can tell.
+const probes = true
+
 // nothingToRead reports whether a socket, which never blocks, has nothing to
 // read, not even its end. What it has is lost.
 func nothingToRead(fd uintptr) bool {
