@@ -45,7 +45,7 @@ type Config struct {
 type Timeouts struct {
 	Connect        time.Duration // to connect, 5 s
 	TLS            time.Duration // for a TLS handshake, 5 s
-	ResponseHeader time.Duration // from the request's end to the response's head, 60 s; or an eighth more
+	ResponseHeader time.Duration // from the request's end, on the direct way its beginning, to the response's head, 60 s; or an eighth more
 	Continue       time.Duration // for a 100 (Continue) before the content is sent all the same, 1 s
 	Idle           time.Duration // how long a connection is kept without a request, 60 s
 }

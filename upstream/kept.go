@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -25,7 +26,7 @@ type kept struct {
 	br    *bufio.Reader // reads through kept.Read
 	out   []byte        // the head of a request; never given to anybody but Write
 	limit int64         // bytes that may still be read: of a head
-	armed time.Time     // when the read deadline was set; zero: there is none
+	armed time.Time     // when the deadline was set; zero: there is none
 	since time.Time     // when the last exchange ended
 	abort func()        // close
 
@@ -74,19 +75,20 @@ func (c *kept) silent() bool {
 }
 
 // arm sets the deadline for the head of a response, at coarse grain: it may come
-// by an eighth later.
+// by an eighth later. It holds for the request too: a server that reads nothing
+// would else hold for ever what no client's leaving ends.
 func (c *kept) arm(now time.Time) bool {
 	if now.Sub(c.armed) < c.way.head/8 {
 		return true
 	}
 	c.armed = now
-	return c.SetReadDeadline(now.Add(c.way.head+c.way.head/8)) == nil
+	return c.SetDeadline(now.Add(c.way.head+c.way.head/8)) == nil
 }
 
 // disarm takes the deadline back: a stream may rest as long as it likes.
 func (c *kept) disarm() {
 	c.armed = time.Time{}
-	_ = c.SetReadDeadline(time.Time{}) // it fails on a closed connection, as the read will
+	_ = c.SetDeadline(time.Time{}) // it fails on a closed connection, as the read will
 }
 
 // exchange sends a request and reads the head of the response. On an error the
@@ -117,15 +119,16 @@ func (c *kept) ask(a *attempt, r *http.Request) (*http.Response, error) {
 	}
 	c.limit = maxResponseHeader
 	c.out = appendHead(c.out[:0], r)
-	_, err := c.Write(c.out)
+	_, unsent := c.Write(c.out)
 	if cap(c.out) > mostOut {
 		c.out = nil
 	}
-	if err != nil {
-		return nil, err
+	if unsent != nil && a.reused.Load() {
+		return nil, unsent // and what is there to read may be older than the request
 	}
+	// A server may answer what it has not read all of, and close (431).
 	if _, err := c.br.Peek(1); err != nil {
-		return nil, err
+		return nil, cmp.Or(unsent, err)
 	}
 	a.received.Store(true)
 	for {
@@ -137,6 +140,7 @@ func (c *kept) ask(a *attempt, r *http.Request) (*http.Response, error) {
 			return nil, err
 		case res.StatusCode >= 200 || res.StatusCode < 100 || res.StatusCode == http.StatusSwitchingProtocols:
 			c.limit = math.MaxInt64
+			res.Close = res.Close || unsent != nil
 			return res, nil
 		}
 		if err := c.interim(r.Context(), res); err != nil {
