@@ -32,6 +32,7 @@ type Conn struct {
 	failed  error  // what the read behind stash has ended with
 	sample  sample // what was decided on the request that net/http has
 	armed   time.Time
+	again   bool // there was a request before, the lane's or net/http's
 
 	answered atomic.Bool
 	life     atomic.Int32
@@ -98,6 +99,9 @@ func (c *Conn) NetConn() net.Conn { return c.Transport }
 
 // State follows net/http's view of the connection (http.Server.ConnState).
 func (c *Conn) State(s http.ConnState) {
+	if s == http.StateIdle {
+		c.again = true
+	}
 	switch {
 	case s == http.StateHijacked:
 		c.standAside()
@@ -163,14 +167,32 @@ func (c *Conn) shut() error {
 // is closed.
 func (c *Conn) begin() bool { return c.life.CompareAndSwap(open, busy) }
 
-// end says that it is no more.
-func (c *Conn) end() error {
-	if c.life.CompareAndSwap(busy, open) {
-		return nil
+// end says that it is no more. It reports false when Close was called
+// meanwhile: then leave closes the connection.
+func (c *Conn) end() bool { return c.life.CompareAndSwap(busy, open) }
+
+// leave ends what serve has begun. It closes the connection where an answer was
+// under way when Close was called, or when a panic came. That is not done
+// sooner: to close a socket waits for who is in a call on it, as serve then is.
+func (c *Conn) leave() {
+	c.in = input{}
+	if c.Writes() {
+		c.life.Store(closed)
+		_ = c.shut()
 	}
-	c.life.Store(closed)
-	_ = c.shut()
-	return net.ErrClosed
+}
+
+// ended is what a read ends with where the lane has ended the connection: behind
+// an error of a read net/http answers nothing, behind others it says 400.
+func ended(err error) error { return &net.OpError{Op: "read", Net: "tcp", Err: err} }
+
+// CloseWrite ends the direction to the client: net/http does so before it closes
+// a connection whose client still sends, and so does who relays an upgraded one.
+func (c *Conn) CloseWrite() error {
+	if half, ok := c.Transport.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }
 
 // SetDeadline implements net.Conn.

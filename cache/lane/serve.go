@@ -20,7 +20,7 @@ const minHead = 4
 // buffer, and the lane has no other for what it reads.
 func (c *Conn) serve(p []byte) (int, error) {
 	c.in = input{p: p}
-	defer func() { c.in = input{} }()
+	defer c.leave()
 	if c.socket != nil && len(c.stash) == 0 {
 		if err := c.socket.raw.Read(c.ready); err != nil {
 			c.giveUp(readError(err))
@@ -65,9 +65,11 @@ func (c *Conn) readable(fd uintptr) (done bool) {
 		if c.received(n, err) {
 			return true
 		}
-		if !more {
+		if !more && c.in.n == 0 {
 			return false
 		}
+		// Behind half a head the client may have reset the connection before it
+		// was read, and nothing but a read says so.
 	}
 }
 
@@ -80,20 +82,23 @@ func (c *Conn) received(n int, err error) (done bool) {
 		return true
 	}
 	left, answered, err := c.answer(in.p[:in.n])
-	if in.n = left; err != nil || c.turn != ours {
+	if in.n = left; err != nil || c.turn == theirs {
 		in.err = err
 		return true
 	}
-	if in.late = in.late && !answered; in.n == len(in.p) {
-		c.standAside() // a head that does not fit
-		return true
-	}
-	if in.n > 0 && !in.late {
+	in.late = in.late && !answered
+	if in.n > 0 && !in.late && c.again {
+		// Also where the rest of the head is net/http's: it may not know that
+		// the connection has waited between two requests. The first head of all
+		// has the deadline of net/http's.
 		in.late = true
 		c.armed = time.Time{}
 		_ = c.Transport.SetReadDeadline(time.Now().Add(c.lane.cfg.HeaderTimeout)) // fails as the read will
 	}
-	return false
+	if in.n == len(in.p) {
+		c.standAside() // a head that does not fit
+	}
+	return c.turn != ours
 }
 
 // giveUp ends the reading with an error.
@@ -138,7 +143,7 @@ func (c *Conn) send(now time.Time, head, body []byte) error {
 // of p, and it is no longer the lane's turn.
 func (c *Conn) answer(p []byte) (left int, answered bool, err error) {
 	if !c.begin() {
-		return 0, false, net.ErrClosed
+		return 0, false, ended(net.ErrClosed)
 	}
 	b := c.lane.bench()
 	at, v := 0, incomplete
@@ -164,13 +169,13 @@ func (c *Conn) answer(p []byte) (left int, answered bool, err error) {
 		left = c.hand(p[:left], &b.head, v)
 	}
 	c.lane.release(b)
-	if stopped := c.end(); err == nil {
-		err = stopped
+	if !c.end() && err == nil {
+		err = net.ErrClosed
 	}
 	if err != nil {
-		left = 0
+		return 0, at > 0, ended(err)
 	}
-	return left, at > 0, err
+	return left, at > 0, nil
 }
 
 // find asks the engine. A panic is no answer: the handler will meet it again,
@@ -226,6 +231,7 @@ func (c *Conn) put(b *bench, last bool) (err error) {
 func (c *Conn) keepAlive(now time.Time) {
 	if !c.answered.Load() {
 		c.answered.Store(true)
+		c.again = true
 	}
 	idle := c.lane.cfg.IdleTimeout
 	if now.Sub(c.armed) < idle/4 {
@@ -240,6 +246,7 @@ func (c *Conn) keepAlive(now time.Time) {
 // kept.
 func (c *Conn) hand(p []byte, h *head, v verdict) int {
 	c.armed = time.Time{}
+	c.Transport.Passed(time.Now()) // until net/http calls it active it must not look as if it waited
 	if v == foreign {
 		c.standAside()
 		return len(p)

@@ -1,3 +1,5 @@
+//go:build !386
+
 package lane
 
 import (
@@ -46,7 +48,7 @@ func newSocket(c syscall.Conn) *socket {
 }
 
 // read reads what is there. more says that the next read finds something too.
-// syscall.EAGAIN means that nothing is there, and 0 that there is no error.
+// syscall.EAGAIN means that nothing is there.
 func (s *socket) read(fd uintptr, p []byte) (n int, more bool, errno syscall.Errno) {
 	s.vectors[0].Base = unsafe.SliceData(p)
 	s.vectors[0].SetLen(len(p))
