@@ -323,7 +323,8 @@ func (c *conn) waits() bool {
 // net/http does so with the others.
 func (s *connSet) closeWaiting() {
 	for _, c := range s.snapshot() {
-		if l := c.lane.Load(); l != nil && l.Answers() && http.ConnState(c.state.Load()) != http.StateActive {
+		l, state := c.lane.Load(), http.ConnState(c.state.Load())
+		if l != nil && l.Answers() && (state == http.StateNew || state == http.StateIdle) {
 			_ = l.Close()
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"veneer/cache"
@@ -41,6 +42,37 @@ func TestLaneSocketShutdown(t *testing.T) {
 	if err := <-stopped; err != nil {
 		t.Error(err)
 	}
+}
+
+// A connection that was upgraded behind a hit is told to end as any other: it is
+// not cut.
+func TestLaneShutdownUpgraded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, "/own/page")
+		srv, l, stop := startInMemory(t, Config{Lane: s.engine, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			<-r.Context().Done()
+			fmt.Fprint(c, "bye")
+		})})
+		c := l.dial()
+		defer c.Close()
+		r := bufio.NewReader(c)
+		fmt.Fprint(c, fetch("/own/page", gzip))
+		readResponse(t, r)
+		fmt.Fprint(c, fetch("/own/other", "Connection: Upgrade", "Upgrade: x"))
+		synctest.Wait()
+		go func() { _ = srv.Shutdown(context.Background()) }()
+		if last, err := io.ReadAll(r); string(last) != "bye" || err != nil {
+			t.Errorf("got %q, %v", last, err)
+		}
+		stop()
+		s.close()
+	})
 }
 
 // The end of one direction passes through a lane.
