@@ -330,6 +330,22 @@ func (s *connSet) closeWaiting() {
 	}
 }
 
+// keepClosing closes waiting connections until done is closed. Those that were
+// in their first answer before, or had not asked yet, come to wait later, and
+// net/http takes them for new ones, which it leaves alone for five seconds.
+func (s *connSet) keepClosing(done <-chan struct{}) {
+	poll := time.NewTicker(lanePoll)
+	defer poll.Stop()
+	for {
+		s.closeWaiting()
+		select {
+		case <-poll.C:
+		case <-done:
+			return
+		}
+	}
+}
+
 // lanePoll is how often a server that stops looks whether lanes have ended.
 const lanePoll = 5 * time.Millisecond
 

@@ -183,3 +183,26 @@ func TestLaneLateHead(t *testing.T) {
 		}
 	})
 }
+
+// A stop does not wait for a connection whose first answer was under way: there
+// will be no second.
+func TestLaneShutdownFirst(t *testing.T) {
+	laned(t, Limits{}, "/own/large", func(_ *site, srv *Server, l *memoryListener) {
+		c := l.dial()
+		defer c.Close()
+		fmt.Fprint(c, fetch("/own/large"))
+		synctest.Wait()
+		stopped := make(chan error, 1)
+		go func() { stopped <- srv.Shutdown(context.Background()) }()
+		<-time.After(100 * time.Millisecond)
+		r := bufio.NewReader(c)
+		readResponse(t, r)
+		began := time.Now()
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("stopped after %v", took)
+		}
+	})
+}

@@ -263,8 +263,12 @@ func (s *Server) drain(ctx context.Context) error {
 		_ = l.Close() // also those that were never served
 	}
 	s.conns.endUpgraded()
-	s.conns.closeWaiting()
+	shut := make(chan struct{})
+	var closing sync.WaitGroup
+	closing.Go(func() { s.conns.keepClosing(shut) })
 	err := s.http.Shutdown(ctx)
+	close(shut)
+	closing.Wait()
 	if err == nil {
 		err = s.inflight.wait(ctx)
 	}
