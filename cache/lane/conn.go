@@ -13,8 +13,9 @@ import (
 )
 
 // Conn is a client's connection as net/http sees it: its Read answers what the
-// lane can. Of its methods Close, SetDeadline, SetReadDeadline and those that report something may be
-// called at any time, the others as net/http calls those of a net.Conn.
+// lane can. Of its methods Close, SetDeadline, SetReadDeadline, Answers, Waits and
+// Writes may be called at any time, the others as net/http calls those of a
+// net.Conn.
 //
 // Whoever runs the http.Server tells a Conn about its states (State).
 type Conn struct {

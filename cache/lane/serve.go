@@ -147,19 +147,21 @@ func (c *Conn) answer(p []byte) (left int, answered bool, err error) {
 	}
 	b := c.lane.bench()
 	at, v := 0, incomplete
+	var now time.Time // of the last hit
 	for at < len(p) && err == nil {
 		if v = b.head.parse(p[at:]); v != plain || !c.find(b) {
 			break
 		}
 		at += b.head.size
+		now = b.hit.Now()
 		err = c.put(b, at == len(p))
 		v = incomplete // of the next there is nothing yet
 	}
 	if len(b.out) > 0 && err == nil {
-		err = c.send(b.hit.Now(), b.out, nil)
+		err = c.send(now, b.out, nil)
 	}
 	if at > 0 {
-		c.keepAlive(b.hit.Now())
+		c.keepAlive(now)
 	}
 	if v == foreign && len(p)-at < minHead && c.answered.Load() {
 		v = incomplete

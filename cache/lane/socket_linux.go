@@ -40,6 +40,11 @@ func newSocket(c syscall.Conn) *socket {
 		return nil
 	}
 	if controlErr := raw.Control(func(fd uintptr) {
+		protocol, failed := syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_PROTOCOL)
+		if failed != nil || protocol != syscall.IPPROTO_TCP { // a listener may have accepted MPTCP
+			err = syscall.ENOTSUP
+			return
+		}
 		err = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpINQ, 1)
 	}); controlErr != nil || err != nil {
 		return nil
