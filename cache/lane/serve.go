@@ -184,7 +184,7 @@ func (c *Conn) answer(p []byte) (left int, answered bool, err error) {
 // where it is logged and answered.
 func (c *Conn) find(b *bench) (found bool) {
 	h, cfg := &b.head, &c.lane.cfg
-	if c.sample = undecided; h.size > cfg.HeaderBytes {
+	if c.sample = undecided; h.size+h.n > cfg.HeaderBytes { // the server counts a space behind each colon
 		return false
 	}
 	defer func() {
