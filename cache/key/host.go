@@ -26,7 +26,7 @@ func canonicalScheme(s string) (string, error) {
 // (RFC 9110 §4.2), in canonical form. A name may hold letters, digits, "-",
 // "_" and ".": less than reg-name (RFC 3986 §3.2.2), all that resolves.
 func canonicalHost(scheme, host string) (string, error) {
-	if isPlainName(host) {
+	if isPlain(host) {
 		return host, nil
 	}
 	return rewrittenHost(scheme, host)
@@ -65,15 +65,18 @@ func rewrittenHost(scheme, host string) (string, error) {
 	return same(host, out), nil
 }
 
-// isPlainName reports whether host is a name in canonical form without a port,
-// as nearly all are.
-func isPlainName(host string) bool {
+// isPlain reports whether host is a name in canonical form, as nearly all are,
+// with or without a port of four or five digits in canonical form: none of those
+// is a scheme's default.
+func isPlain(host string) bool {
 	if len(host) > maxName {
 		return false
 	}
 	label := 0
 	for i := range len(host) {
 		switch c := host[i]; {
+		case c == ':':
+			return label > 0 && isPlainPort(host[i+1:])
 		case c == '.':
 			if label == 0 {
 				return false
@@ -86,6 +89,18 @@ func isPlainName(host string) bool {
 		label++
 	}
 	return label > 0
+}
+
+func isPlainPort(port string) bool {
+	if len(port) != 4 && (len(port) != 5 || port > "65535") || port[0] == '0' {
+		return false
+	}
+	for i := range len(port) {
+		if port[i] < '0' || port[i] > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 // splitPort cuts host[:port]. An IPv6 address keeps its brackets.

@@ -81,6 +81,7 @@ func (l *Lane) release(b *bench) {
 	b.request = cache.Request{}
 	clear(b.head.names[:b.head.n])
 	clear(b.head.values[:b.head.n])
+	b.head.host, b.head.path, b.head.query = "", "", ""
 	if b.out = b.out[:0]; cap(b.out) > 2*maxOut {
 		b.out = nil
 	}
