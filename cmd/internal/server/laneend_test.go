@@ -31,10 +31,10 @@ func TestLaneSocketShutdown(t *testing.T) {
 	if _, err := r.Peek(1); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(200 * time.Millisecond)
+	comesTrue(t, "an answer under way", func() bool { return srv.conns.snapshot()[0].lane.Load().Writes() })
 	stopped := make(chan error, 1)
 	go func() { stopped <- srv.Shutdown(context.Background()) }()
-	time.Sleep(50 * time.Millisecond)
+	<-srv.stopping
 	readResponse(t, r)
 	if _, err := io.Copy(io.Discard, r); err != nil {
 		t.Errorf("after the answers: %v", err)
@@ -140,12 +140,23 @@ func TestLaneReset(t *testing.T) {
 		fmt.Fprint(c, fetch("/own/page", gzip)[:40])
 		_ = c.Close()
 	}
-	deadline := time.Now().Add(2 * time.Second)
-	for len(srv.conns.snapshot()) > 0 && time.Now().Before(deadline) {
-		time.Sleep(10 * time.Millisecond)
-	}
-	if n := len(srv.conns.snapshot()); n > 0 {
-		t.Errorf("%d connections are open", n)
+	comesTrue(t, "no connection is open", func() bool { return len(srv.conns.snapshot()) == 0 })
+}
+
+// comesTrue fails the test when something is not so within half of the time that
+// a head may take.
+func comesTrue(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for !f() {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			t.Fatalf("it does not come true: %s", what)
+		}
 	}
 }
 
