@@ -172,14 +172,14 @@ func TestDirectLetsIdleConnectionsGo(t *testing.T) {
 		d := p.group.servers[0].direct
 		idle := func() int { d.mu.Lock(); defer d.mu.Unlock(); return len(d.idle) }
 		get(t, p)
-		time.Sleep(9 * time.Second)
+		<-time.After(9 * time.Second)
 		get(t, p) // which begins the ten seconds anew
-		time.Sleep(9 * time.Second)
+		<-time.After(9 * time.Second)
 		synctest.Wait()
 		if *dials != 1 || idle() != 1 {
 			t.Errorf("%d dials, %d idle, want 1 and 1", *dials, idle())
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		synctest.Wait()
 		if idle() != 0 || d.sweeping {
 			t.Errorf("%d idle after the time, sweeping: %v", idle(), d.sweeping)
@@ -215,7 +215,7 @@ func TestDirectTimeouts(t *testing.T) {
 					io.Copy(io.Discard, br)
 				})
 				get(t, p)
-				time.Sleep(c.pause)
+				<-time.After(c.pause)
 				start := time.Now()
 				got := do(t, p, newRequest(t, "GET", "/", nil))
 				if took := time.Since(start); got.Kind != "upstream-timeout" || took < 60*time.Second || took > 68*time.Second {
@@ -235,7 +235,7 @@ func TestDirectTimeouts(t *testing.T) {
 				onPipe(p, func(conn net.Conn) {
 					http.ReadRequest(bufio.NewReader(conn))
 					io.WriteString(conn, "HTTP/1.1 200 OK\r\n"+head+"\r\no")
-					time.Sleep(time.Hour)
+					<-time.After(time.Hour)
 					io.WriteString(conn, "k")
 				})
 				get(t, p)
