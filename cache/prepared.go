@@ -16,7 +16,7 @@ type Encoding struct {
 }
 
 // prepared is the head of a hit but for what changes from hit to hit: Age, our
-// line of Cache-Status, and the Origin. It is immutable but for next.
+// line of Cache-Status, and the Origin. It is immutable once it is stored.
 type prepared struct {
 	preparedFor
 	next *prepared // another one of the same Object

@@ -3,7 +3,9 @@
 // that loses no request.
 //
 // It hands every request to one http.Handler, which Swap replaces as a whole
-// while requests are under way. It knows neither routes nor caching.
+// while requests are under way, but for those that a hit lane (cache/lane) has
+// answered before net/http saw them. It knows neither routes nor caching: the
+// lane asks the engine, and the server keeps to its limits and stops for both.
 //
 // What a handler gets from it: a ResponseWriter that works with
 // http.ResponseController; a request body that ends with *http.MaxBytesError
