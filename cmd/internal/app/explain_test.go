@@ -233,10 +233,11 @@ routes:
 
 // Every sample configuration can be explained.
 func TestExplainSamples(t *testing.T) {
-	files, err := filepath.Glob("../../../deploy/*.yaml")
+	files, err := filepath.Glob("../../../deploy/samples/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no samples: %v", err)
 	}
+	files = append(files, "../../../deploy/veneer.yaml")
 	for _, file := range files {
 		src, err := os.ReadFile(file)
 		if err != nil {
