@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"veneer/cache/cachestatus"
 	"veneer/cache/flight"
 )
@@ -26,10 +24,8 @@ type Config struct {
 	// Log receives what an operator should know of one request only when it
 	// is a fault of ours; nil drops it.
 	Log func(msg string, err any)
-	// Trace begins the span of a request that gets a trace, at that time, and
-	// returns it with a context of the request's that has it. For all other
-	// requests it returns no span. Nil: there are no traces.
-	Trace func(r *http.Request, at time.Time) (context.Context, trace.Span)
+	// Trace begins the spans of requests that are traced; nil: there are none.
+	Trace Tracer
 }
 
 // Engine is the cache: an http.Handler. It is safe for concurrent use.
@@ -42,7 +38,7 @@ type Engine struct {
 	now      func() time.Time
 	since    func(time.Time) time.Duration
 	log      func(string, any)
-	trace    func(*http.Request, time.Time) (context.Context, trace.Span)
+	trace    Tracer // nil: there are no traces
 
 	flights *flight.Group[*fillHead]
 	budget  *flight.Budget

@@ -21,6 +21,9 @@ type Hit struct {
 	object   *Object
 	prepared *prepared
 	decision Decision
+
+	traced bool
+	looked time.Time // when it was found, of a request that is traced
 }
 
 // Glancer is what a Store may be beside: Glance returns at once what sel
@@ -39,7 +42,7 @@ type Glancer interface {
 // Of q, its strings and its lines nothing is kept but in h. Find allocates
 // nothing for an Object that it has prepared before.
 func (e *Engine) Find(h *Hit, q *Request, encoding *Encoding) bool {
-	h.e, h.encoding, h.req = e, encoding, *q
+	h.e, h.encoding, h.req, h.traced = e, encoding, *q, false
 	h.plan, h.now = e.plan.Load(), e.now()
 	if !q.read() || q.has("Range") || q.has("Veneer-Debug") || q.has("Upgrade") {
 		return false
@@ -129,9 +132,16 @@ func (h *Hit) Now() time.Time { return h.now }
 // its client: it counts it, once.
 func (h *Hit) Answered() {
 	h.route.CORS.Count(h.req.Method, h.req.Fields.Values("Origin"), h.origin)
+	var s *span
+	if h.traced {
+		s = h.beginTrace()
+	}
+	h.decision.Took = h.e.since(h.now)
 	if h.e.recorder != nil {
-		h.decision.Took = h.e.since(h.now)
 		h.e.recorder.Record(&h.req, &h.decision)
+	}
+	if s != nil {
+		h.endTrace(s)
 	}
 }
 

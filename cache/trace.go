@@ -24,11 +24,13 @@ import (
 
 // Spans of a request that is traced:
 //
-//	the request (server)          begun by Config.Trace, in the context of the request
+//	the request (server)          begun by the Tracer, in the context of the request
 //	├── cache.lookup              a look-up in the store
 //	├── cache.wait                for another request's fetch; linked to that request
 //	├── upstream.fetch (client)   up to the head of the upstream's response
 //	└── cache.store               a Put
+//
+// Those of a Hit are made when its client has the answer.
 //
 // A fetch outlives the request that began it when its client leaves, and so do
 // the spans below. A span holds no query, no cookie and no credentials: of the
@@ -42,14 +44,30 @@ type span struct {
 	now    func() time.Time
 }
 
+// Tracer begins the spans of requests. Its methods are safe for concurrent use,
+// and keep nothing of a Request but copies.
+type Tracer interface {
+	// Sample decides whether q gets a trace; ctx is the context of the request.
+	// ServeHTTP asks it once for every request.
+	Sample(ctx context.Context, q *Request) bool
+	// Start begins the span of a request that gets a trace, at that time, and
+	// returns it with a context below ctx that has it.
+	Start(ctx context.Context, q *Request, at time.Time) (context.Context, trace.Span)
+}
+
 // beginTrace asks whether the request is traced.
 func (x *exchange) beginTrace() {
-	ctx, s := x.e.trace(x.r, x.now)
-	if s == nil {
+	if !x.e.trace.Sample(x.r.Context(), &x.req) {
 		return
 	}
-	x.span = &span{Span: s, tracer: s.TracerProvider().Tracer("veneer/cache"), now: x.e.now}
+	ctx, s := x.e.trace.Start(x.r.Context(), &x.req, x.now)
+	x.span = x.e.spanOf(s)
 	x.r = x.r.WithContext(ctx)
+}
+
+// spanOf returns the span of a request, as the steps use it.
+func (e *Engine) spanOf(s trace.Span) *span {
+	return &span{Span: s, tracer: s.TracerProvider().Tracer("veneer/cache"), now: e.now}
 }
 
 // child begins a span below s.
@@ -57,14 +75,21 @@ func (s *span) child(name string, options ...trace.SpanStartOption) *span {
 	if s == nil {
 		return nil
 	}
+	return s.childAt(s.now(), name, options...)
+}
+
+// childAt begins a span below s, which is not nil, at that time.
+func (s *span) childAt(at time.Time, name string, options ...trace.SpanStartOption) *span {
 	// Not the request's context: a fetch does not end with it.
 	ctx := trace.ContextWithSpan(context.Background(), s.Span)
-	_, c := s.tracer.Start(ctx, name, append(options, trace.WithTimestamp(s.now()))...)
+	_, c := s.tracer.Start(ctx, name, append(options, trace.WithTimestamp(at))...)
 	return &span{Span: c, tracer: s.tracer, now: s.now}
 }
 
 // end ends the span.
-func (s *span) end() { s.End(trace.WithTimestamp(s.now())) }
+func (s *span) end() { s.endAt(s.now()) }
+
+func (s *span) endAt(at time.Time) { s.End(trace.WithTimestamp(at)) }
 
 // abandon ends the span of a request whose handler panics; after endTrace it
 // does nothing.
@@ -78,12 +103,14 @@ func (s *span) lookedUp(o *Object, err error) {
 	if s == nil {
 		return
 	}
-	s.SetAttributes(attribute.Bool("cache.found", o != nil))
+	s.found(o != nil)
 	if err != nil {
 		s.SetStatus(codes.Error, "the store cannot answer")
 	}
 	s.end()
 }
+
+func (s *span) found(any bool) { s.SetAttributes(attribute.Bool("cache.found", any)) }
 
 // leads says on the flight which request leads it, and returns s.
 func (s *span) leads(f *flight.Flight[*fillHead]) *span {
@@ -207,98 +234,6 @@ func (d *dialled) attributes(out []attribute.KeyValue) []attribute.KeyValue {
 	out = serverAttributes(out, *at)
 	if n := d.asked.Load(); n > 1 {
 		out = append(out, semconv.HTTPRequestResendCount(int(n-1)))
-	}
-	return out
-}
-
-// decider is a CORS that has a word for what it decided about a request, and
-// whether it answered it as a preflight; "" is nothing to say.
-type decider interface {
-	Decided(r *http.Request, o Origin, preflight bool) string
-}
-
-// endTrace is step 8 for a request that is traced.
-func (x *exchange) endTrace() {
-	s, d := x.span, &x.decision
-	if s == nil {
-		return
-	}
-	out := make([]attribute.KeyValue, 0, 20)
-	method := knownMethod(x.r.Method)
-	name := method
-	if method == otherMethod {
-		name = "HTTP"
-		out = append(out, semconv.HTTPRequestMethodOriginal(text(x.r.Method, 32)))
-	}
-	if x.route != nil {
-		name += " " + x.route.Name
-		out = append(out, semconv.HTTPRoute(x.route.Name))
-		if c, ok := x.route.CORS.(decider); ok {
-			if word := c.Decided(x.r, x.origin, d.Result == ResultPreflight); word != "" {
-				s.AddEvent("cors.decision", trace.WithTimestamp(x.now), trace.WithAttributes(attribute.String("cors.decision", word)))
-			}
-		}
-	}
-	s.SetName(name)
-	out = append(out, semconv.HTTPRequestMethodKey.String(method))
-	s.SetAttributes(x.cacheAttributes(x.requestAttributes(out))...)
-	s.failed(x.failure())
-	s.end()
-}
-
-// failure says why the answer was none, "" where it was one.
-func (x *exchange) failure() string {
-	d := &x.decision
-	switch {
-	case x.abort && x.started:
-		return "incomplete"
-	case d.Status < 500:
-		return ""
-	case d.Result == ResultError:
-		return d.Reason.String()
-	}
-	return strconv.Itoa(d.Status)
-}
-
-// Bounds of what a client chooses, in bytes.
-const (
-	maxPath  = 512
-	maxAgent = 256
-	maxHost  = 255
-)
-
-// requestAttributes are those of the HTTP conventions.
-func (x *exchange) requestAttributes(out []attribute.KeyValue) []attribute.KeyValue {
-	out = append(serverAttributes(out, x.req.Host),
-		semconv.URLPath(text(x.req.Path, maxPath)),
-		semconv.URLScheme(x.scheme()),
-		semconv.NetworkProtocolVersion(protocolVersion(x.r)),
-	)
-	if agent := x.r.Header["User-Agent"]; len(agent) > 0 {
-		out = append(out, semconv.UserAgentOriginal(text(agent[0], maxAgent)))
-	}
-	if x.decision.Status > 0 {
-		out = append(out, semconv.HTTPResponseStatusCode(x.decision.Status))
-	}
-	return out
-}
-
-// cacheAttributes are our own: there are no conventions for caches.
-func (x *exchange) cacheAttributes(out []attribute.KeyValue) []attribute.KeyValue {
-	d := &x.decision
-	out = append(out,
-		attribute.String("cache.result", d.Result.String()),
-		attribute.Bool("cache.stored", d.Stored && !d.Collapsed),
-		attribute.Bool("cache.collapsed", d.Collapsed),
-	)
-	if d.Forward != cachestatus.NotForwarded {
-		out = append(out, attribute.String("cache.forward", d.Forward.String()))
-	}
-	if d.Reason != cachestatus.None {
-		out = append(out, attribute.String("cache.reason", d.Reason.String()))
-	}
-	if x.served != nil {
-		out = append(out, attribute.Int64("cache.ttl", int64(x.served.ttl(x.now)/time.Second)))
 	}
 	return out
 }

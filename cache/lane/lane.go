@@ -23,9 +23,9 @@ type Config struct {
 	HeaderTimeout, IdleTimeout time.Duration
 	// Secure: the connections are TLS.
 	Secure bool
-	// Sample reports whether a request gets a trace of its own; then it is
-	// net/http's. It is asked once for each request that the lane reads; nil
-	// traces none. What it said is kept for the handler: see Conn.Sampled.
+	// Sample reports whether a request gets a trace of its own. It is asked once
+	// for each request that the lane reads; nil traces none. What it said of one
+	// that is left to net/http is kept for the handler: see Conn.Sampled.
 	Sample func(*cache.Request) bool
 }
 
@@ -89,7 +89,7 @@ func (l *Lane) release(b *bench) {
 }
 
 // http1 writes heads as net/http does.
-var http1 = &cache.Encoding{Encode: func(status int, h http.Header) []byte {
+var http1 = &cache.Encoding{Version: "1.1", Encode: func(status int, h http.Header) []byte {
 	var b bytes.Buffer
 	b.WriteString("HTTP/1.1 ")
 	b.WriteString(strconv.Itoa(status))

@@ -201,10 +201,15 @@ func (c *Conn) find(b *bench) (found bool) {
 		c.sample = untraced
 		if cfg.Sample(&b.request) {
 			c.sample = traced
-			return false
 		}
 	}
-	return cfg.Engine.Find(&b.hit, &b.request, http1)
+	if !cfg.Engine.Find(&b.hit, &b.request, http1) {
+		return false
+	}
+	if c.sample == traced {
+		b.hit.Traced()
+	}
+	return true
 }
 
 // put writes the answer that was found, or keeps it to be written together with

@@ -95,7 +95,7 @@ func (a *App) build(cfg *config.Config, opt Options) (err error) {
 	a.engine = cache.New(cache.Config{
 		Plan: p.engine, Recorder: a.recorder,
 		Log:   func(msg string, err any) { a.log.Error(msg, "error", err) },
-		Trace: engineTrace(a.telemetry.Traces()),
+		Trace: engineTracer(a.telemetry.Traces()),
 	})
 	a.adopt(p)
 	a.registerStore()

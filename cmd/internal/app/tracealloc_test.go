@@ -44,7 +44,7 @@ func hitter(tb testing.TB, sample float64, traceparent string) func() {
 		return w.Result()
 	})
 	engine := cache.New(cache.Config{
-		Trace: engineTrace(tel.Traces()),
+		Trace: engineTracer(tel.Traces()),
 		Plan: &cache.Plan{Router: anyRoute{&cache.Route{
 			Name: "all", CORS: nobodys{}, Upstream: up, Store: store, MaxObject: 1 << 20, Variants: 1,
 		}}},

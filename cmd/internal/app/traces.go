@@ -23,8 +23,8 @@ func tracesConfig(cfg *config.Config) *telemetry.TracesConfig {
 	return &telemetry.TracesConfig{Endpoint: t.Endpoint, Sample: t.Sample}
 }
 
-// laneSample tells the lane which requests to leave to the engine's handler;
-// nil where there are no traces.
+// laneSample tells the lane which requests get a trace; nil where there are no
+// traces.
 func laneSample(t *telemetry.Traces) func(*cache.Request) bool {
 	if t == nil {
 		return nil
@@ -32,31 +32,38 @@ func laneSample(t *telemetry.Traces) func(*cache.Request) bool {
 	return func(q *cache.Request) bool { return t.Sample(q.Fields.Values("Traceparent")) }
 }
 
-// engineTrace begins the spans of requests; nil where there are no traces. What
-// the lane was told stands: to draw again would sample twice.
-func engineTrace(t *telemetry.Traces) func(*http.Request, time.Time) (context.Context, trace.Span) {
+// tracer begins the spans of the engine.
+type tracer struct{ traces *telemetry.Traces }
+
+// engineTracer returns nil where there are no traces.
+func engineTracer(t *telemetry.Traces) cache.Tracer {
 	if t == nil {
 		return nil
 	}
-	return func(r *http.Request, at time.Time) (context.Context, trace.Span) {
-		sampled, decided := server.Sampled(r.Context())
-		if !decided {
-			sampled = t.Sample(r.Header["Traceparent"])
-		}
-		if !sampled {
-			return nil, nil
-		}
-		return t.Start(r.Context(), r.Header, at)
+	return tracer{t}
+}
+
+// Sample implements cache.Tracer. What the lane was told stands: to draw again
+// would sample twice.
+func (t tracer) Sample(ctx context.Context, q *cache.Request) bool {
+	if sampled, decided := server.Sampled(ctx); decided {
+		return sampled
 	}
+	return t.traces.Sample(q.Fields.Values("Traceparent"))
+}
+
+// Start implements cache.Tracer.
+func (t tracer) Start(ctx context.Context, q *cache.Request, at time.Time) (context.Context, trace.Span) {
+	return t.traces.Start(ctx, q.Fields.Values, at)
 }
 
 // Decided is the word for the span of a request that has an Origin, as in
 // veneer_cors_decisions_total. Of a refused preflight under a policy with debug
 // the span says more already.
-func (l *layer) Decided(r *http.Request, o cache.Origin, preflight bool) string {
+func (l *layer) Decided(preflight *http.Request, o cache.Origin) string {
 	d := decision(o)
-	if preflight {
-		v, _ := l.policy.JudgePreflight(r, d)
+	if preflight != nil {
+		v, _ := l.policy.JudgePreflight(preflight, d)
 		if l.debug != nil && v.Step != corslayer.Granted {
 			return ""
 		}

@@ -94,8 +94,7 @@ func marks(s collectortest.Span) string {
 	return b.String()
 }
 
-// Every kind of answer, whole: the lane is on, and leaves what is sampled to the
-// handler.
+// Every kind of answer, whole, with a lane and without one.
 func TestTrees(t *testing.T) {
 	down := httptest.NewServer(nil)
 	down.Close()
@@ -230,10 +229,16 @@ server OPTIONS */ 204 result=preflight stored=false collapsed=false {cors.decisi
 			if c.upstream != nil {
 				at = upstreamOf(t, c.upstream)
 			}
-			r := runTraced(t, at, 1, c.edit)
-			c.ask(r)
-			if diff := gocmp.Diff(strings.TrimPrefix(c.want, "\n"), tree(r.spans())); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+			for _, lane := range []bool{true, false} {
+				r := runTraced(t, at, 1, func(cfg *config.Config) {
+					if cfg.Server.Lane = lane; c.edit != nil {
+						c.edit(cfg)
+					}
+				})
+				c.ask(r)
+				if diff := gocmp.Diff(strings.TrimPrefix(c.want, "\n"), tree(r.spans())); diff != "" {
+					t.Errorf("lane %v (-want +got):\n%s", lane, diff)
+				}
 			}
 		})
 	}

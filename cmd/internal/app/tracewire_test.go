@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -168,40 +169,77 @@ func TestTraceAttributes(t *testing.T) {
 	}
 }
 
-// With ratio 0 the lane answers; what comes with a sampled parent goes to the
-// handler and gets its whole span.
+// The lane answers hits that are traced, too, and their spans are those of the
+// handler.
 func TestTraceAndLane(t *testing.T) {
-	r := runTraced(t, upstreamOf(t, page("Cache-Control: max-age=60")), 0, nil)
-	var handled atomic.Int64
-	r.server.Swap(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		handled.Add(1)
-		r.engine.ServeHTTP(w, q)
-	}))
-	for _, c := range []struct {
-		fields  []string
-		handled int64
-	}{
-		{nil, 1}, // the miss
-		{nil, 0},
-		{[]string{"Traceparent: " + unsampledParent}, 0},
-		{[]string{"Traceparent: nonsense"}, 0},
-		{[]string{"Traceparent: " + sampledParent}, 1},
-	} {
-		handled.Store(0)
-		res, _ := r.get("/a", append(c.fields, "User-Agent: test")...)
-		if got := handled.Load(); got != c.handled || res.StatusCode != 200 {
-			t.Errorf("%q: the handler had %d, want %d; status %d", c.fields, got, c.handled, res.StatusCode)
-		}
-	}
-	const want = `server GET */ 200 result=hit stored=false collapsed=false ttl=60
+	const fetched = `server GET */ 200 result=miss forward=uri-miss stored=true collapsed=false ttl=60 {cors.decision cors.decision=allowed}
+  internal cache.lookup found=false
+  client upstream.fetch 200
+  internal cache.store stored=true
+`
+	const hit = `server GET */ 200 result=hit stored=false collapsed=false ttl=60 {cors.decision cors.decision=allowed}
   internal cache.lookup found=true
 `
-	spans := r.spans()
-	for i := range spans {
-		spans[i].Parent = strings.TrimPrefix(spans[i].Parent, "b7ad6b7169203331") // as tree begins
+	const head = `server HEAD */ 200 result=hit stored=false collapsed=false ttl=60 {cors.decision cors.decision=allowed}
+  internal cache.lookup found=true
+`
+	var seen [2][]collectortest.Span
+	for i, lane := range []bool{true, false} {
+		r := runTraced(t, upstreamOf(t, page("Cache-Control: max-age=60")), 0, func(c *config.Config) { c.Server.Lane = lane })
+		var handled atomic.Int64
+		r.server.Swap(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+			handled.Add(1)
+			r.engine.ServeHTTP(w, q)
+		}))
+		at := "http://" + r.Addrs()[0].String() + "/a?b"
+		for n, c := range []struct {
+			method string
+			fields []string
+		}{
+			{"GET", []string{"Traceparent: " + sampledParent}}, // the miss
+			{"GET", nil},
+			{"GET", []string{"Traceparent: " + unsampledParent}},
+			{"GET", []string{"Traceparent: nonsense"}},
+			{"GET", []string{"Traceparent: " + sampledParent, "Tracestate: a=1, b=2"}},
+			{"HEAD", []string{"Traceparent: " + sampledParent}},
+		} {
+			handled.Store(0)
+			res, _ := r.ask(c.method, at, append(c.fields, "User-Agent: test", "Origin: "+originApp)...)
+			want := int64(1)
+			if lane && n > 0 {
+				want = 0
+			}
+			if got := handled.Load(); got != want || res.StatusCode != 200 {
+				t.Errorf("%s %q: the handler had %d, want %d; status %d", c.method, c.fields, got, want, res.StatusCode)
+			}
+		}
+		seen[i] = r.spans()
+		if diff := cmp.Diff(fetched+hit+head, tree(rooted(seen[i]))); diff != "" {
+			t.Errorf("lane %v (-want +got):\n%s", lane, diff)
+		}
 	}
-	if diff := cmp.Diff(want, tree(spans)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	if diff := cmp.Diff(seen[1], seen[0], cmp.Transformer("withoutChance", withoutChance)); diff != "" {
+		t.Errorf("the lane's spans are others (-handler +lane):\n%s", diff)
+	}
+}
+
+// rooted makes the spans below the sampled parent roots, as tree begins.
+func rooted(spans []collectortest.Span) []collectortest.Span {
+	spans = slices.Clone(spans)
+	for i := range spans {
+		spans[i].Parent = strings.TrimPrefix(spans[i].Parent, "b7ad6b7169203331")
+	}
+	return spans
+}
+
+// withoutChance is a span but for its ids, times and ports, with its duration
+// only as far as it makes sense.
+func withoutChance(s collectortest.Span) map[string]any {
+	attributes := maps.Clone(s.Attributes)
+	delete(attributes, "server.port")
+	return map[string]any{
+		"name": s.Name, "kind": s.Kind, "trace": s.Trace, "root": s.Parent == "b7ad6b7169203331", "state": s.State, "attributes": attributes,
+		"events": s.Events, "error": s.Error, "status": s.Status, "links": len(s.Links), "backwards": s.End < s.Start,
 	}
 }
 
@@ -324,7 +362,7 @@ func collapse(t *testing.T, collector *collectortest.Collector, reply, leader st
 		return w.Result()
 	})
 	engine := cache.New(cache.Config{
-		Trace: engineTrace(tel.Traces()),
+		Trace: engineTracer(tel.Traces()),
 		Plan: &cache.Plan{Router: anyRoute{&cache.Route{
 			Name: "all", CORS: nobodys{}, Upstream: up, Store: store, MaxObject: 1 << 20, Variants: 1,
 		}}},

@@ -46,8 +46,8 @@ type Config struct {
 	// Lane is the engine whose hits a lane answers in front of Handler, as
 	// Handler would, over HTTP/1.1; nil: there is no lane.
 	Lane *cache.Engine
-	// Sample reports whether a request that a lane reads gets a trace of its
-	// own, and so Handler; see Sampled. Nil: none does for that.
+	// Sample reports whether a request that a lane reads gets a trace; for one
+	// that Handler answers see Sampled. Nil: none does.
 	Sample func(*cache.Request) bool
 	Log    *slog.Logger // nil: nothing is logged
 }

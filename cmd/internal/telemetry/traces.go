@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -116,11 +115,12 @@ func endpoint(base string, log *slog.Logger) []otlptracehttp.Option {
 func (t *Traces) Sample(traceparent []string) bool { return t.sampler.sample(traceparent) }
 
 // Start begins the span of a request that Sample has picked, below the one that
-// its fields name. It is in the context that is returned.
-func (t *Traces) Start(ctx context.Context, fields http.Header, at time.Time) (context.Context, trace.Span) {
-	if p, ok := parseParent(fields["Traceparent"]); ok {
+// its fields name; fields returns the lines of one, of which copies are kept. The
+// span is in the context that is returned.
+func (t *Traces) Start(ctx context.Context, fields func(name string) []string, at time.Time) (context.Context, trace.Span) {
+	if p, ok := parseParent(fields("Traceparent")); ok {
 		// A tracestate that is malformed is dropped (W3C Trace Context §3.3).
-		state, _ := trace.ParseTraceState(strings.Join(fields["Tracestate"], ","))
+		state, _ := trace.ParseTraceState(strings.Clone(strings.Join(fields("Tracestate"), ",")))
 		ctx = trace.ContextWithRemoteSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{
 			TraceID: p.trace, SpanID: p.span, TraceFlags: p.flags, TraceState: state,
 		}))

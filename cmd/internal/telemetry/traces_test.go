@@ -70,7 +70,7 @@ func tracing(t *testing.T, cfg TracesConfig, environment ...string) (*Telemetry,
 
 // one begins and ends a span.
 func one(tel *Telemetry, fields http.Header) {
-	_, s := tel.Traces().Start(context.Background(), fields, time.Unix(1, 0))
+	_, s := tel.Traces().Start(context.Background(), func(name string) []string { return fields[name] }, time.Unix(1, 0))
 	s.End()
 }
 
