@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"runtime"
@@ -28,6 +29,10 @@ func newVersion(s *streams) *cobra.Command {
 	return c
 }
 
+// linkedVersion is what the linker was told (-X), for builds that see no
+// repository: an image is built from a folder without one.
+var linkedVersion string
+
 // build is what is known of the running program.
 type build struct {
 	Version  string `json:"version"` // of the module; "(devel)" for a build from a working tree
@@ -44,9 +49,7 @@ func readBuild() build {
 	if !ok {
 		return b
 	}
-	if info.Main.Version != "" {
-		b.Version = info.Main.Version
-	}
+	b.Version = cmp.Or(linkedVersion, info.Main.Version, b.Version)
 	for _, s := range info.Settings {
 		switch s.Key {
 		case "vcs.revision":
