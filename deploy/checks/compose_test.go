@@ -11,6 +11,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
+	"sigs.k8s.io/yaml"
 )
 
 // compose reads the compose file as docker compose does, schema included.
@@ -113,6 +114,42 @@ func balanced(t *testing.T, project *types.Project) {
 		}
 		if !strings.Contains(string(targets), `"`+node+`:9090"`) {
 			t.Errorf("Prometheus does not scrape %s:\n%s", node, targets)
+		}
+	}
+}
+
+// The collector's pipelines are made of what its file configures. The collector
+// itself is not at hand.
+func TestCollector(t *testing.T) {
+	src, err := os.ReadFile("../compose/otel-collector.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c struct {
+		Receivers, Processors, Exporters, Extensions map[string]any
+		Service                                      struct {
+			Extensions []string
+			Pipelines  map[string]struct{ Receivers, Processors, Exporters []string }
+		}
+	}
+	if err := yaml.UnmarshalStrict(src, &c); err != nil {
+		t.Fatal(err)
+	}
+	known := func(where string, names []string, have map[string]any) {
+		for _, n := range names {
+			if _, found := have[n]; !found {
+				t.Errorf("%s uses %s, which is not configured", where, n)
+			}
+		}
+	}
+	known("service", c.Service.Extensions, c.Extensions)
+	for _, signal := range []string{"traces", "metrics", "logs"} {
+		p := c.Service.Pipelines[signal]
+		known(signal, p.Receivers, c.Receivers)
+		known(signal, p.Processors, c.Processors)
+		known(signal, p.Exporters, c.Exporters)
+		if len(p.Receivers) == 0 || len(p.Exporters) == 0 || p.Processors[0] != "memory_limiter" {
+			t.Errorf("%s: %+v: nothing comes in or goes out, or memory has no limit first", signal, p)
 		}
 	}
 }

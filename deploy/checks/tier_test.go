@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -220,11 +221,33 @@ func drains(t *testing.T, node *apps.Deployment) {
 	if grace := *node.Spec.Template.Spec.TerminationGracePeriodSeconds; grace <= delay+drain {
 		t.Errorf("pods are killed after %d s, and may take %d + %d s to drain", grace, delay, drain)
 	}
+	if want := imageCommand(t); masked(args) != masked(want) {
+		t.Errorf("pods run veneer %s, the image %s", args, want)
+	}
 	probe := node.Spec.Template.Spec.Containers[0].ReadinessProbe
 	if notice := int64(probe.PeriodSeconds * probe.FailureThreshold); notice > delay {
 		t.Errorf("it takes %d s until a pod counts as not ready, and it goes on answering for %d s", notice, delay)
 	}
 }
+
+// imageCommand is what the image runs, whose words the test of the Dockerfile
+// tries on the program.
+func imageCommand(t *testing.T) string {
+	t.Helper()
+	src, err := os.ReadFile("../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, found := strings.Cut(string(src), "\nCMD ")
+	var words []string
+	if err := json.Unmarshal([]byte(list), &words); err != nil || !found {
+		t.Fatalf("the Dockerfile's CMD is no list: %v", err)
+	}
+	return strings.Join(words, " ")
+}
+
+// masked is a command line without its numbers.
+func masked(line string) string { return regexp.MustCompile(`\d+`).ReplaceAllString(line, "N") }
 
 // config holds that the configuration is good, and that the memory adds up:
 // GOMEMLIMIT is 1.5 times the store and 512 MiB, and the container has more.
