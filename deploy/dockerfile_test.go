@@ -33,6 +33,7 @@ func TestDockerfile(t *testing.T) {
 		t.Errorf("check: %v\n%s", err, out)
 	}
 	static(t, b.program)
+	runsAlone(t, b.program)
 
 	const most = 48 << 20
 	info, err := os.Stat(b.program)
