@@ -22,17 +22,25 @@ func (x *exchange) deliverPreflight() bool {
 	h["Cache-Status"] = preflightStatus
 	w := &statusWriter{ResponseWriter: x.w, status: http.StatusOK}
 	if x.route.CORS.Preflight(w, x.r, x.origin) {
-		x.decision.Status = w.status
+		x.decision.Status, x.decision.Sent = w.status, w.sent
 		return true
 	}
 	delete(h, "Cache-Status")
 	return false
 }
 
-// statusWriter remembers the status that a policy answers with.
+// statusWriter remembers the status that a policy answers with, and counts its
+// content.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
+	sent   int64
+}
+
+func (w *statusWriter) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p)
+	w.sent += int64(n)
+	return n, err
 }
 
 func (w *statusWriter) WriteHeader(status int) {
@@ -52,7 +60,7 @@ func unsniffed(h http.Header) {
 
 // deliverStored answers with a stored response, whole, in part, or with 304.
 func (x *exchange) deliverStored(o *Object) {
-	x.served = o
+	x.decision.Served = o
 	h := x.w.Header()
 	for _, f := range o.headerFields() {
 		h[f.name] = f.lines
@@ -72,7 +80,7 @@ func (x *exchange) deliverStored(o *Object) {
 	}
 	x.start(o.Status)
 	if x.r.Method != http.MethodHead && len(o.body) > 0 {
-		_, _ = x.w.Write(o.body)
+		x.write(o.body)
 	}
 }
 
@@ -140,7 +148,7 @@ func removeRepresentation(h http.Header) {
 // deliverGrowing answers with a response whose content is still arriving.
 func (x *exchange) deliverGrowing(head *fillHead, body *flight.Reader) {
 	o := head.object
-	x.served = o
+	x.decision.Served = o
 	h := x.w.Header()
 	for _, f := range o.headerFields() {
 		if f.name != "Content-Length" {
@@ -183,8 +191,7 @@ func (x *exchange) copyGrowing(body *flight.Reader) {
 			x.cut(err)
 			return
 		}
-		if _, err := x.w.Write(p); err != nil {
-			x.left = true
+		if !x.write(p) {
 			return
 		}
 	}
@@ -256,8 +263,7 @@ func (x *exchange) copyBody(res *http.Response) bool {
 	for {
 		n, err := res.Body.Read(buf)
 		if n > 0 {
-			if _, werr := x.w.Write(buf[:n]); werr != nil {
-				x.left = true
+			if !x.write(buf[:n]) {
 				return false
 			}
 			if sent += int64(n); sent != res.ContentLength {
@@ -300,15 +306,26 @@ func (x *exchange) send(status int) {
 	x.w.WriteHeader(status)
 }
 
+// write sends content, and reports false when the client takes no more.
+func (x *exchange) write(p []byte) bool {
+	n, err := x.w.Write(p)
+	x.decision.Sent += int64(n)
+	if err != nil {
+		x.decision.Left = true
+	}
+	return err == nil
+}
+
 // cut ends an answer that cannot be completed: the connection (or stream) is
 // reset, so that nobody takes it for the whole.
 func (x *exchange) cut(error) {
 	x.note(cachestatus.Incomplete)
 	x.abort = true
+	x.decision.Left = x.r.Context().Err() != nil // which ends the fetch too
 }
 
 // clientGone records a client that left before its answer.
-func (x *exchange) clientGone() { x.abort = true }
+func (x *exchange) clientGone() { x.abort, x.decision.Left = true, true }
 
 // bodyAllowed reports whether a response with this status may have content
 // (RFC 9110 §6.4.1).

@@ -177,6 +177,7 @@ func (x *exchange) record() {
 		return
 	}
 	x.decision.Took = x.e.since(x.decision.Start)
+	x.decision.Cut = x.abort && !x.decision.Left
 	x.e.recorder.Record(&x.req, &x.decision)
 }
 

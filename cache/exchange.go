@@ -18,14 +18,12 @@ type exchange struct {
 	bypass    bool // neither look up nor collapse
 	flightBuf []byte
 
-	span   *span   // nil: the request is not traced
-	served *Object // what was delivered of it, for the span
+	span *span // nil: the request is not traced
 
 	object  *Object     // the selected stored response, fresh or not
 	names   []string    // selecting names that the stored variants have, when none was selected
 	started bool        // a final status was sent, so that an error can only cut the connection
 	abort   bool        // the content ended early: cut the connection
-	left    bool        // the client took less than the whole
 	late    bool        // the flight had its head when the request joined
 	arrived bool        // and all its content
 	asked   bool        // the request went to the upstream, or waits for one that did

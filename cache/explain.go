@@ -61,7 +61,7 @@ type Explanation struct {
 
 // Outcome is how a request ends.
 type Outcome struct {
-	Decision Decision    // Start and Took are zero
+	Decision Decision    // Start, Took and Delivery are zero
 	Header   http.Header // of the response, with the CORS fields for this client
 	// Error and Problem are the reason and the detail (RFC 9457 §3.1.4) of an
 	// error of Veneer's own; only its content has them, which HEAD does not get.

@@ -149,7 +149,7 @@ func (x *troupe) Record(_ *cache.Request, d *cache.Decision) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.decision = *d
-	x.decision.Start, x.decision.Took = time.Time{}, 0
+	x.decision.Start, x.decision.Took, x.decision.Delivery = time.Time{}, 0, cache.Delivery{}
 }
 
 // NotStored implements cache.Recorder.

@@ -129,8 +129,10 @@ func (h *Hit) Body() []byte {
 func (h *Hit) Now() time.Time { return h.now }
 
 // Answered is step 8 for a Hit that was sent, or was found out to be no use to
-// its client: it counts it, once.
-func (h *Hit) Answered() {
+// its client: it counts it, once. unsent is how many of the last bytes of the
+// response its client did not take, 0 when it took all.
+func (h *Hit) Answered(unsent int) {
+	h.decision.Delivery = Delivery{Sent: int64(max(0, len(h.Body())-unsent)), Served: h.object, Left: unsent > 0}
 	h.route.CORS.Count(h.req.Method, h.req.Fields.Values("Origin"), h.origin)
 	var s *span
 	if h.traced {

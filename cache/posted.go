@@ -50,7 +50,7 @@ func (x *exchange) storePosted(res *http.Response, reason cachestatus.Reason) bo
 	keep := &keeper{limit: limit}
 	res.Body = teeBody{res.Body, keep}
 	x.deliverResponse(res)
-	if x.abort || keep.over || x.left {
+	if x.abort || keep.over || x.decision.Left {
 		return true
 	}
 	o := NewObject(ObjectSpec{

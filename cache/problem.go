@@ -51,7 +51,7 @@ func (x *exchange) fail(status int, reason cachestatus.Reason, detail string) bo
 	h["Cache-Status"] = []string{s.String()}
 	x.start(status)
 	if x.r.Method != http.MethodHead {
-		_, _ = x.w.Write(body)
+		x.write(body)
 	}
 	return true
 }

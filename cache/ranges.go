@@ -61,7 +61,7 @@ func (x *exchange) onePart(h http.Header, o *Object, r rfc9111.Range) {
 	h["Content-Range"] = []string{contentRange(r, len(o.body))}
 	h["Content-Length"] = []string{strconv.FormatInt(r.Length, 10)}
 	x.start(http.StatusPartialContent)
-	_, _ = x.w.Write(o.body[r.Start : r.Start+r.Length])
+	x.write(o.body[r.Start : r.Start+r.Length])
 }
 
 // multipart sends several ranges as multipart/byteranges (RFC 9110 §14.6). The
@@ -83,14 +83,11 @@ func (x *exchange) multipart(h http.Header, o *Object, rs []rfc9111.Range) {
 	h["Content-Length"] = []string{strconv.FormatInt(length, 10)}
 	x.start(http.StatusPartialContent)
 	for i, r := range rs {
-		if _, err := x.w.Write([]byte(heads[i])); err != nil {
-			return
-		}
-		if _, err := x.w.Write(o.body[r.Start : r.Start+r.Length]); err != nil {
+		if !x.write([]byte(heads[i])) || !x.write(o.body[r.Start:r.Start+r.Length]) {
 			return
 		}
 	}
-	_, _ = x.w.Write([]byte(tail))
+	x.write([]byte(tail))
 }
 
 // refuseRanges answers 416 to a Range field that would make the upstream send

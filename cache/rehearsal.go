@@ -79,6 +79,7 @@ func (s *stage) play(r *http.Request, out *Outcome) *exchange {
 		out.Header = w.header
 	}
 	out.Decision.Start, out.Decision.Route = time.Time{}, s.behind[x.route]
+	out.Decision.Delivery = Delivery{}
 	return x
 }
 

@@ -12,12 +12,13 @@ import (
 // of every decision. Its strings and lines belong to whoever filled it and are
 // not kept.
 type Request struct {
-	Method string
-	Host   string // authority, as it was sent
-	Path   string // escaped, as it was sent
-	Query  string // what stood behind the first "?"
-	Secure bool   // it came over TLS
-	Peer   string // host:port at the other end of the connection
+	Method   string
+	Protocol string // "HTTP/1.1", "HTTP/2.0"
+	Host     string // authority, as it was sent
+	Path     string // escaped, as it was sent
+	Query    string // what stood behind the first "?"
+	Secure   bool   // it came over TLS
+	Peer     string // host:port at the other end of the connection
 
 	// Fields returns the lines of a field by its canonical name.
 	Fields key.Fields
@@ -35,7 +36,7 @@ func (l lines) Values(name string) []string { return l[name] }
 // requestOf views a request of net/http.
 func requestOf(r *http.Request) Request {
 	return Request{
-		Method: r.Method, Host: r.Host, Path: key.EscapedPath(r.URL), Query: r.URL.RawQuery,
+		Method: r.Method, Protocol: r.Proto, Host: r.Host, Path: key.EscapedPath(r.URL), Query: r.URL.RawQuery,
 		Secure: r.TLS != nil, Peer: r.RemoteAddr, Fields: lines(r.Header),
 		Content: r.ContentLength != 0 || len(r.TransferEncoding) > 0,
 	}

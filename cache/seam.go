@@ -186,10 +186,36 @@ type Decision struct {
 	NotStored cachestatus.Reason
 	Start     time.Time
 	Took      time.Duration
+
+	Delivery
+}
+
+// Delivery is what became of an answer on its way to the client.
+type Delivery struct {
+	// Sent is how many bytes of content were written for the client: none for
+	// HEAD and 304; of a connection that changed protocol, all behind the head.
+	Sent int64
+	// Served is the stored response that answered, or the one that was stored
+	// while it was sent; nil when the answer was no stored one's.
+	Served *Object
+	// Left: the client has left before all of the answer was written. Cut: the
+	// answer ended early because the upstream's did, or could not be given.
+	Left, Cut bool
+}
+
+// Freshness returns the age of the stored response that answered (RFC 9111
+// §4.2.3) and the freshness that was left of it, below zero once it was stale,
+// both when the request began. ok is false where Served is nil.
+func (d *Decision) Freshness() (age, ttl time.Duration, ok bool) {
+	if d.Served == nil {
+		return 0, 0, false
+	}
+	return d.Served.Age(d.Start), d.Served.ttl(d.Start), true
 }
 
 // Recorder receives every Decision, once, after the response has ended. It
-// does not keep d or r. It is called on the request's own goroutine.
+// keeps nothing of q and d but copies: the strings of a Request are the lane's
+// buffers. It is called on the request's own goroutine.
 type Recorder interface {
 	Record(q *Request, d *Decision)
 	// NotStored is called on any goroutine when a response was not stored

@@ -24,8 +24,7 @@ type decider interface {
 type told struct {
 	*steps
 	decision  *Decision
-	served    *Object // what was delivered of the store; nil: nothing
-	protocol  string  // the version of HTTP
+	protocol  string // the version of HTTP
 	preflight *http.Request
 }
 
@@ -34,7 +33,7 @@ func (x *exchange) endTrace() {
 	if x.span == nil {
 		return
 	}
-	t := told{&x.steps, &x.decision, x.served, protocolVersion(x.r), nil}
+	t := told{&x.steps, &x.decision, protocolVersion(x.r), nil}
 	if x.decision.Result == ResultPreflight {
 		t.preflight = x.r
 	}
@@ -63,7 +62,7 @@ func (h *Hit) endTrace(s *span) {
 	lookup := s.childAt(h.now, "cache.lookup")
 	lookup.found(true)
 	lookup.endAt(h.looked)
-	s.tell(&told{&h.steps, &h.decision, h.object, h.encoding.Version, nil})
+	s.tell(&told{&h.steps, &h.decision, h.encoding.Version, nil})
 	s.failed(h.decision.failure())
 	s.endAt(h.now.Add(h.decision.Took))
 }
@@ -139,8 +138,8 @@ func (t *told) cacheAttributes(out []attribute.KeyValue) []attribute.KeyValue {
 	if d.Reason != cachestatus.None {
 		out = append(out, attribute.String("cache.reason", d.Reason.String()))
 	}
-	if t.served != nil {
-		out = append(out, attribute.Int64("cache.ttl", int64(t.served.ttl(t.now)/time.Second)))
+	if _, ttl, ok := d.Freshness(); ok {
+		out = append(out, attribute.Int64("cache.ttl", int64(ttl/time.Second)))
 	}
 	return out
 }

@@ -45,7 +45,7 @@ func (x *exchange) deliverUpgrade(res *http.Response) {
 	if _, err := io.ReadFull(rw.Reader, early); err != nil {
 		return
 	}
-	relay(conn, io.MultiReader(bytes.NewReader(early), conn), peer, end)
+	x.decision.Sent = relay(conn, io.MultiReader(bytes.NewReader(early), conn), peer, end)
 }
 
 // writeSwitch sends the 101 head as the upstream wrote it.
@@ -64,8 +64,8 @@ const halfClosed = 30 * time.Second
 
 // relay copies both ways until both are done; a side that ends its half is
 // told on to the other where the connection can say so, and the other has some
-// time left to say the rest.
-func relay(conn net.Conn, fromClient io.Reader, peer io.ReadWriteCloser, end func()) {
+// time left to say the rest. It returns how many bytes the client was sent.
+func relay(conn net.Conn, fromClient io.Reader, peer io.ReadWriteCloser, end func()) (sent int64) {
 	var both sync.WaitGroup
 	patience := time.AfterFunc(halfClosed, end)
 	patience.Stop()
@@ -75,12 +75,13 @@ func relay(conn net.Conn, fromClient io.Reader, peer io.ReadWriteCloser, end fun
 		patience.Reset(halfClosed)
 	})
 	both.Go(func() {
-		_, _ = io.Copy(conn, peer)
+		sent, _ = io.Copy(conn, peer)
 		closeWrite(conn)
 		patience.Reset(halfClosed)
 	})
 	both.Wait()
 	patience.Stop()
+	return sent
 }
 
 // closeWrite ends one direction, or all where that is all there is.

@@ -18,8 +18,8 @@ func (l *leaving) Receive(p []byte) (int, error) {
 	return copy(p, plainHead), nil
 }
 
-func (*leaving) Send(time.Time, []byte, []byte) error { return errors.New("sent") }
-func (*leaving) Passed(time.Time)                     {}
+func (*leaving) Send(time.Time, []byte, []byte) (int, error) { return 0, errors.New("sent") }
+func (*leaving) Passed(time.Time)                            {}
 
 // A request that comes too late gets no answer: behind the end of a read
 // net/http is silent, and behind another error it may say 400.

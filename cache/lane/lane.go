@@ -49,8 +49,9 @@ type Transport interface {
 	// Receive is Read.
 	Receive(p []byte) (int, error)
 	// Send writes all of head and body, which it does not keep, for as long as
-	// the client takes some of it now and then. now is the time.
-	Send(now time.Time, head, body []byte) error
+	// the client takes some of it now and then. now is the time. It returns how
+	// many bytes of both were written.
+	Send(now time.Time, head, body []byte) (int, error)
 	// Passed notes that bytes have passed at that time by another way than Send.
 	Passed(now time.Time)
 }

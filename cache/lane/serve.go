@@ -122,19 +122,20 @@ func (c *Conn) more(p []byte) (int, error) {
 	return c.Transport.Receive(p)
 }
 
-// send writes head and body. On a socket that takes them at once nothing has to
+// send writes head and body, and returns how many bytes of both were written. On a socket that takes them at once nothing has to
 // be waited for, and no deadline to be set.
-func (c *Conn) send(now time.Time, head, body []byte) error {
+func (c *Conn) send(now time.Time, head, body []byte) (int, error) {
 	if c.in.fd == 0 {
 		return c.Transport.Send(now, head, body)
 	}
 	n := c.socket.write(c.in.fd, head, body)
 	if n == len(head)+len(body) {
 		c.Transport.Passed(now)
-		return nil
+		return n, nil
 	}
 	head, body = head[min(n, len(head)):], body[max(0, n-len(head)):]
-	return c.Transport.Send(now, head, body)
+	m, err := c.Transport.Send(now, head, body)
+	return n + m, err
 }
 
 // answer sends what the requests in p get that are plain hits, up to the first
@@ -158,7 +159,7 @@ func (c *Conn) answer(p []byte) (left int, answered bool, err error) {
 		v = incomplete // of the next there is nothing yet
 	}
 	if len(b.out) > 0 && err == nil {
-		err = c.send(now, b.out, nil)
+		_, err = c.send(now, b.out, nil)
 	}
 	if at > 0 {
 		c.keepAlive(now)
@@ -194,7 +195,7 @@ func (c *Conn) find(b *bench) (found bool) {
 		}
 	}()
 	b.request = cache.Request{
-		Method: h.method, Host: h.host, Path: h.path, Query: h.query,
+		Method: h.method, Protocol: "HTTP/1.1", Host: h.host, Path: h.path, Query: h.query,
 		Secure: cfg.Secure, Peer: c.peer, Fields: h,
 	}
 	if cfg.Sample != nil {
@@ -225,11 +226,13 @@ func (c *Conn) put(b *bench, last bool) (err error) {
 		}
 	}
 	b.out, body = append(b.out, body[:n]...), body[n:]
+	unsent := 0 // what is kept is taken for sent
 	if last || len(body) > 0 || len(b.out) >= maxOut {
-		err = c.send(b.hit.Now(), b.out, body)
+		n, err = c.send(b.hit.Now(), b.out, body)
+		unsent = len(b.out) + len(body) - n
 		b.out = b.out[:0]
 	}
-	b.hit.Answered()
+	b.hit.Answered(unsent)
 	return err
 }
 

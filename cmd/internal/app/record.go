@@ -2,6 +2,8 @@ package app
 
 import (
 	"maps"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"veneer/cache"
@@ -13,13 +15,54 @@ import (
 // have this name: those have a "/" in them.
 const unmatched = "unmatched"
 
-// recorder turns the engine's Decisions into counters. It finds them by the
-// route's name, so that a request that ends after a reload is counted where it
-// began. Record allocates nothing and takes no lock.
+// recorder turns the engine's Decisions into counters, and shows them to the
+// observers. It finds the counters by the route's name, so that a request that ends
+// after a reload is counted where it began. Record allocates nothing and takes no
+// lock; without an observer they cost one load.
 type recorder struct {
 	telemetry *telemetry.Telemetry
 	routes    atomic.Pointer[map[string]*telemetry.RouteCounters]
 	none      *telemetry.RouteCounters
+
+	mu        sync.Mutex // guards changes of observers
+	observers atomic.Pointer[[]*attached]
+}
+
+// observer is whoever else wants to see every Decision: the access log, the newest
+// requests. Its Record is called as that of a cache.Recorder is, by many
+// goroutines at once, and must not wait for anything: the request does.
+type observer interface {
+	Record(q *cache.Request, d *cache.Decision)
+}
+
+// attached is an observer in its place.
+type attached struct{ observer }
+
+// attach shows o every Decision until detach is called; a request that ends at
+// the same time may be shown to o a moment longer.
+func (c *recorder) attach(o observer) (detach func()) {
+	at := &attached{o}
+	c.change(func(observers []*attached) []*attached { return append(observers, at) })
+	return func() {
+		c.change(func(observers []*attached) []*attached {
+			return slices.DeleteFunc(observers, func(a *attached) bool { return a == at })
+		})
+	}
+}
+
+// change replaces the observers by what edit makes of a copy.
+func (c *recorder) change(edit func([]*attached) []*attached) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var observers []*attached
+	if old := c.observers.Load(); old != nil {
+		observers = slices.Clone(*old)
+	}
+	if observers = edit(observers); len(observers) == 0 {
+		c.observers.Store(nil)
+		return
+	}
+	c.observers.Store(&observers)
 }
 
 func newRecorder(t *telemetry.Telemetry) *recorder {
@@ -40,7 +83,7 @@ func (c *recorder) add(names []string) {
 }
 
 // Record implements cache.Recorder.
-func (c *recorder) Record(_ *cache.Request, d *cache.Decision) {
+func (c *recorder) Record(q *cache.Request, d *cache.Decision) {
 	counters := c.none
 	if d.Route != nil {
 		if known := (*c.routes.Load())[d.Route.Name]; known != nil {
@@ -52,6 +95,11 @@ func (c *recorder) Record(_ *cache.Request, d *cache.Decision) {
 	counters.Observe(d.Took)
 	if reason := notStored(d); reason != cachestatus.None {
 		counters.AddNotStored(reason)
+	}
+	if observers := c.observers.Load(); observers != nil {
+		for _, o := range *observers {
+			o.Record(q, d)
+		}
 	}
 }
 

@@ -81,7 +81,7 @@ func (c *conn) Receive(p []byte) (int, error) { return c.Conn.Read(p) }
 
 // Send implements lane.Transport: head and body go out by one system call, if
 // the client takes them.
-func (c *conn) Send(now time.Time, head, body []byte) error {
+func (c *conn) Send(now time.Time, head, body []byte) (sent int, err error) {
 	if len(body) == 0 {
 		return c.writeAll(now, head)
 	}
@@ -91,19 +91,20 @@ func (c *conn) Send(now time.Time, head, body []byte) error {
 	for {
 		c.armAt(now)
 		n, err := c.rest.WriteTo(c.Conn)
+		sent += int(n)
 		if n == 0 || !c.stalled(err) {
-			return err
+			return sent, err
 		}
 		now = time.Now()
 	}
 }
 
-func (c *conn) writeAll(now time.Time, p []byte) error {
+func (c *conn) writeAll(now time.Time, p []byte) (sent int, err error) {
 	for {
 		c.armAt(now)
-		n, err := c.Conn.Write(p)
-		if p = p[n:]; n == 0 || !c.stalled(err) {
-			return err
+		n, err := c.Conn.Write(p[sent:])
+		if sent += n; n == 0 || !c.stalled(err) {
+			return sent, err
 		}
 		now = time.Now()
 	}

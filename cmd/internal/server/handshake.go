@@ -108,10 +108,11 @@ func (secureTransport) Passed(time.Time) {}
 func (t secureTransport) Receive(p []byte) (int, error) { return t.Read(p) }
 
 // Send implements lane.Transport.
-func (t secureTransport) Send(_ time.Time, head, body []byte) error {
-	_, err := t.Write(head)
-	if err == nil && len(body) > 0 {
-		_, err = t.Write(body)
+func (t secureTransport) Send(_ time.Time, head, body []byte) (sent int, err error) {
+	sent, err = t.Write(head)
+	if err != nil || len(body) == 0 {
+		return sent, err
 	}
-	return err
+	n, err := t.Write(body)
+	return sent + n, err
 }
