@@ -57,6 +57,7 @@ type App struct {
 const (
 	starting int32 = iota
 	serving
+	leaving
 	draining
 )
 
@@ -180,6 +181,14 @@ func (a *App) Run(ctx context.Context) error {
 	err = errors.Join(err, a.Drain(endedContext()))
 	all.Wait()
 	return err
+}
+
+// Leave makes /readyz answer 503 while everything else goes on, so that load
+// balancers send no more before Drain closes the listeners.
+func (a *App) Leave() {
+	for p := a.phase.Load(); p < leaving && !a.phase.CompareAndSwap(p, leaving); {
+		p = a.phase.Load()
+	}
 }
 
 // Drain ends the App and loses no request: /readyz answers 503, the listeners

@@ -53,7 +53,7 @@ func exitCode(err error) int {
 }
 
 // verbs is one constructor a verb.
-var verbs = []func(*streams) *cobra.Command{newServe, newCheck, newExplain, newDoctor, newDemo, newVersion}
+var verbs = []func(*streams) *cobra.Command{newServe, newCheck, newExplain, newDoctor, newHealth, newDemo, newVersion}
 
 // laterVerbs are announced, and are not in this release.
 var laterVerbs = []string{"purge", "stats"}

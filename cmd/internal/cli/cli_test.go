@@ -51,7 +51,7 @@ func TestExitCodes(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	const hint = "Run veneer --help, or veneer VERB --help.\n"
-	const verbs = "the verbs are serve, check, explain, doctor, demo, version\n"
+	const verbs = "the verbs are serve, check, explain, doctor, health, demo, version\n"
 	for _, c := range []struct {
 		args []string
 		want string

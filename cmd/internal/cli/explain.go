@@ -240,15 +240,9 @@ func (f *explainFlags) target(cfg *config.Config) (*url.URL, string, error) {
 			}
 		}
 	}
-	if address == "" {
-		address = admin.DefaultAddress
-	}
-	if !strings.Contains(address, "://") {
-		address = "http://" + address
-	}
-	base, err := url.Parse(address)
-	if err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Scheme != "http" && base.Scheme != "https" {
-		return nil, "", usagef("--admin: got %q: it is no URL such as http://%s", f.admin, admin.DefaultAddress)
+	base, err := adminURL(address)
+	if err != nil {
+		return nil, "", err
 	}
 	if f.tokenFile != "" {
 		if token, err = readToken(f.tokenFile); err != nil {
@@ -256,6 +250,23 @@ func (f *explainFlags) target(cfg *config.Config) (*url.URL, string, error) {
 		}
 	}
 	return base, token, nil
+}
+
+// adminURL is the URL of an admin listener that was given as such or as
+// host:port; "" is the default one.
+func adminURL(address string) (*url.URL, error) {
+	text := address
+	if text == "" {
+		text = admin.DefaultAddress
+	}
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	base, err := url.Parse(text)
+	if err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Scheme != "http" && base.Scheme != "https" {
+		return nil, usagef("--admin: got %q: it is no URL such as http://%s", address, admin.DefaultAddress)
+	}
+	return base, nil
 }
 
 // reachable returns the address under which this machine reaches a listener, or

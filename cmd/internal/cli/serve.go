@@ -23,6 +23,7 @@ type serveFlags struct {
 	listen   string
 	admin    string
 	origins  []string
+	delay    time.Duration
 	drain    time.Duration
 }
 
@@ -33,7 +34,9 @@ func newServe(s *streams) *cobra.Command {
 		Short: "Run the proxy",
 		Long: "serve runs the proxy, from a file or in front of one upstream.\n\n" +
 			"SIGHUP reads the file again and keeps what runs when there is a problem.\n" +
-			"SIGTERM and SIGINT answer the requests under way and end; a second one ends at once.",
+			"SIGTERM and SIGINT answer the requests under way and end; a second one ends at once.\n" +
+			"With --drain-delay /readyz says so first, and the listeners stay open until load\n" +
+			"balancers have taken notice.",
 		Example: "  veneer serve -c veneer.yaml\n" +
 			"  veneer serve --upstream http://127.0.0.1:3000 --allow-origin https://app.example.com",
 		Args: args(cobra.NoArgs),
@@ -45,6 +48,7 @@ func newServe(s *streams) *cobra.Command {
 	flags.StringVar(&f.listen, "listen", "", "with --upstream: the `ADDRESS` to listen on (default 127.0.0.1:8080)")
 	flags.StringArrayVar(&f.origins, "allow-origin", nil, "with --upstream: an `ORIGIN` that may read responses; may be given again")
 	flags.StringVar(&f.admin, "admin", "", "with --upstream: the `ADDRESS` of the admin listener (default none)")
+	flags.DurationVar(&f.delay, "drain-delay", 0, "how long to go on answering after /readyz has turned, before a graceful stop begins")
 	flags.DurationVar(&f.drain, "drain-timeout", defaultDrain, "how long a graceful stop may take")
 	return c
 }
@@ -59,6 +63,8 @@ func (f *serveFlags) load(s *streams) (*config.Config, error) {
 		return nil, usagef("serve needs -c FILE or --upstream URL")
 	case f.file != "" && (f.upstream != "" || f.listen != "" || f.admin != "" || len(f.origins) > 0):
 		return nil, usagef("serve takes -c FILE, or --upstream with --listen, --allow-origin and --admin, and not both")
+	case f.delay < 0:
+		return nil, usagef("--drain-delay must not be less than zero")
 	case f.drain <= 0:
 		return nil, usagef("--drain-timeout must be more than zero")
 	case f.file != "":
@@ -98,7 +104,7 @@ func serve(ctx context.Context, s *streams, f serveFlags) error {
 	}
 	announce(log, a)
 	return supervise(ctx, a, signals, stopRules{
-		log: log, drain: f.drain,
+		log: log, delay: f.delay, drain: f.drain,
 		reload: func() error {
 			if f.file == "" {
 				return errors.New("cannot reload: serve was started without a file")

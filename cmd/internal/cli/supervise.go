@@ -28,19 +28,23 @@ func (s signals) stop() { signal.Stop(s) }
 // stopRules are what supervise does with signals.
 type stopRules struct {
 	log    *slog.Logger
-	drain  time.Duration // how long a graceful stop may take
+	delay  time.Duration // between the first word of a stop and its beginning
+	drain  time.Duration // how long a graceful stop may take, after that
 	reload func() error  // nil: SIGHUP is ignored
 }
 
 // supervise runs a until it ends: by itself, at once with ctx, or by signals:
 // SIGHUP reloads, the first SIGTERM or SIGINT drains, the second one ends at
-// once.
+// once. What it does is told to the service manager.
 func supervise(ctx context.Context, a *app.App, sigs signals, rules stopRules) error {
 	ctx, cut := context.WithCancel(ctx)
 	defer cut()
+	told := manager{rules.log}
 	ran := make(chan error, 1)
 	go func() { ran <- a.Run(ctx) }()
-	draining := false
+	told.ready()
+	stopping := false
+	var leave <-chan time.Time // the delay is over; nil: nobody stops, or the drain is under way
 	for {
 		select {
 		case err := <-ran:
@@ -48,20 +52,27 @@ func supervise(ctx context.Context, a *app.App, sigs signals, rules stopRules) e
 				rules.log.Info("stopped")
 			}
 			return err
+		case <-leave:
+			leave = nil
+			bounded, cancel := context.WithTimeoutCause(ctx, rules.drain, fmt.Errorf("the drain timeout of %s is over", rules.drain))
+			defer cancel()
+			go func() { _ = a.Drain(bounded) }() // Run waits for it, and returns what it returned
 		case sig := <-sigs:
 			switch {
 			case sig == syscall.SIGHUP:
+				told.reloading()
 				reload(rules)
-			case draining:
+				told.ready()
+			case stopping:
 				rules.log.Warn("stopping at once", "signal", sig.String())
 				cut()
 			default:
-				draining = true
+				stopping = true
 				rules.log.Info("stopping: answering the requests under way; a second signal stops at once",
-					"signal", sig.String(), "at most", rules.drain.String())
-				bounded, cancel := context.WithTimeoutCause(ctx, rules.drain, fmt.Errorf("the drain timeout of %s is over", rules.drain))
-				defer cancel()
-				go func() { _ = a.Drain(bounded) }() // Run waits for it, and returns what it returned
+					"signal", sig.String(), "delay", rules.delay.String(), "at most", rules.drain.String())
+				told.stopping()
+				a.Leave()
+				leave = time.After(rules.delay)
 			}
 		}
 	}

@@ -14,6 +14,15 @@ import (
 // is nil when one of the problems is an error. Variables are those of the
 // process; files that the configuration names are relative to its folder.
 func Load(path string) (*Config, Problems) {
+	src, problem := source(path)
+	if problem != nil {
+		return nil, Problems{*problem}
+	}
+	return Parse(path, src, os.LookupEnv)
+}
+
+// source reads a configuration file.
+func source(path string) ([]byte, *Problem) {
 	src, err := readRegular(path, maxSource+1)
 	if err != nil {
 		why := "the file cannot be read"
@@ -25,9 +34,26 @@ func Load(path string) (*Config, Problems) {
 		case errors.Is(err, errNotRegular), errors.Is(err, errTooLarge):
 			why += ": " + err.Error()
 		}
-		return nil, Problems{{File: path, Why: why, Fix: "the path of a configuration, for one veneer.yaml"}}
+		return nil, &Problem{File: path, Why: why, Fix: "the path of a configuration, for one veneer.yaml"}
 	}
-	return Parse(path, src, os.LookupEnv)
+	return src, nil
+}
+
+// AdminAddress returns the admin.address of the file at path, as it was written
+// or the default, also where anything else in the file has a problem; "" when
+// there is no admin listener. The error is that of a file that cannot be read,
+// or is no YAML.
+func AdminAddress(path string) (string, error) {
+	src, problem := source(path)
+	if problem != nil {
+		return "", errors.New(problem.String())
+	}
+	r := &reader{report: newReport(path), env: os.LookupEnv, readFile: func(string) ([]byte, error) { return nil, os.ErrNotExist }}
+	v, ok := r.document(src)
+	if !ok {
+		return "", errors.New(r.done()[0].String())
+	}
+	return r.root(v).Admin.Address, nil
 }
 
 // Parse is Load for a text that the caller has: name stands in problems, and
