@@ -34,6 +34,7 @@ func (c *Config) check(r *report) {
 	c.checkUse(r)
 	c.checkAllowedFields(r)
 	c.checkTelemetry(r)
+	c.checkAccessLog(r)
 }
 
 // listener is an address with the field that it stands in.

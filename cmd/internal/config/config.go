@@ -15,6 +15,7 @@ import (
 
 	"veneer/cache/key"
 	"veneer/cache/rfc9111"
+	"veneer/cmd/internal/accesslog"
 )
 
 // Config is a checked configuration with every default in place. It is built
@@ -154,8 +155,9 @@ type Store struct {
 // Telemetry says what is measured and under which name.
 type Telemetry struct {
 	ServiceName string
-	Prometheus  bool    // GET /metrics on the admin listener
-	Traces      *Traces // nil: none
+	Prometheus  bool              // GET /metrics on the admin listener
+	Traces      *Traces           // nil: none
+	AccessLog   *accesslog.Config // nil: none
 }
 
 // Traces says which requests get a trace, and where it goes. What the

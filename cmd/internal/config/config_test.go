@@ -23,6 +23,7 @@ import (
 
 	"veneer/cache/key"
 	"veneer/cache/rfc9111"
+	"veneer/cmd/internal/accesslog"
 	"veneer/corslayer"
 )
 
@@ -280,7 +281,13 @@ func TestGoodEvery(t *testing.T) {
 		Upstreams: []Upstream{app},
 		Routes:    []Route{all, legacy, none, pass},
 		Store:     Store{MemorySize: 256 << 20},
-		Telemetry: Telemetry{ServiceName: "edge", Traces: &Traces{"https://otel.example.com/base", 0.001}},
+		Telemetry: Telemetry{
+			ServiceName: "edge", Traces: &Traces{"https://otel.example.com/base", 0.001},
+			AccessLog: &accesslog.Config{
+				Path: "stderr", Format: accesslog.Combined, Fields: []accesslog.Field{accesslog.Cache},
+				Sample: 0.5, Errors: true, Buffer: 8 << 10, Flush: 2 * time.Second,
+			},
+		},
 	}
 	if diff := cmp.Diff(want, got, comparer); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

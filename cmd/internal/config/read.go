@@ -50,7 +50,7 @@ func (r *reader) root(v value) *Config {
 			s.later("otlp")
 		})
 		r.traces(s, &c.Telemetry)
-		s.later("access_log")
+		r.accessLog(s, &c.Telemetry)
 	})
 	s.done()
 	return c
