@@ -50,8 +50,9 @@ type Engine struct {
 
 	upgrades    context.Context // of connections that changed protocol
 	endUpgrades context.CancelFunc
+	upgraded    sync.WaitGroup // of them, until they are recorded
 	fills       sync.WaitGroup
-	mu          sync.Mutex // guards closed against fills.Add
+	mu          sync.Mutex // guards closed against Add of the two
 	closed      bool
 
 	exchanges sync.Pool // *exchange
@@ -118,6 +119,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.cancel()
 	e.endUpgrades()
 	<-done
+	e.upgraded.Wait()
 	return err
 }
 
@@ -135,6 +137,18 @@ func (e *Engine) goFill(f func()) bool {
 	}
 	e.fills.Go(f)
 	return true
+}
+
+// beginUpgrade makes Close wait for a connection that changes protocol, until
+// the returned function is called: net/http knows nothing of it any more.
+func (e *Engine) beginUpgrade() (end func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return func() {}
+	}
+	e.upgraded.Add(1)
+	return e.upgraded.Done
 }
 
 // ServeHTTP answers one request.
@@ -171,11 +185,12 @@ func (x *exchange) serve() {
 	x.fillStep()
 }
 
-// record is the last step: one Decision for counters, span and log.
+// record is the last step: one Decision for counters, span and log, once.
 func (x *exchange) record() {
-	if x.e.recorder == nil {
+	if x.e.recorder == nil || x.counted {
 		return
 	}
+	x.counted = true
 	x.decision.Took = x.e.since(x.decision.Start)
 	x.decision.Cut = x.abort && !x.decision.Left
 	x.e.recorder.Record(&x.req, &x.decision)

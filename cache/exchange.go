@@ -26,6 +26,7 @@ type exchange struct {
 	abort   bool        // the content ended early: cut the connection
 	late    bool        // the flight had its head when the request joined
 	arrived bool        // and all its content
+	counted bool        // it has been recorded
 	asked   bool        // the request went to the upstream, or waits for one that did
 	raced   bool        // the target URI was invalidated while the request was under way
 	marked  bool        // the key has a hit-for-miss mark

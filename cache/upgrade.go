@@ -29,6 +29,8 @@ func (x *exchange) deliverUpgrade(res *http.Response) {
 		x.fail(http.StatusBadGateway, cachestatus.UpstreamProtocol, "This connection cannot change protocol.")
 		return
 	}
+	defer x.e.beginUpgrade()()
+	defer x.record() // before Close returns
 	defer conn.Close()
 	x.started = true
 	x.decision.Status = res.StatusCode
