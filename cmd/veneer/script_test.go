@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 //	exits CODE COMMAND…        run it and check the exit code
 //	background COMMAND…        start it and wait until it listens: $PROXY, $ADMIN
 //	await PATTERN              wait until it logs a line like that, after the last such line
-//	signal HUP|TERM|INT        send it a signal
+//	signal HUP|TERM|INT|USR1   send it a signal
 //	ended CODE                 wait until it has ended, and check the exit code
 //	http [-until PATTERN] [-H FIELD]… METHOD URL
 //	                           send a request, again until the answer is like that
@@ -251,11 +251,12 @@ func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+var signals = map[string]syscall.Signal{"HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM, "INT": syscall.SIGINT}
+
 func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
 	plain(ts, neg, "signal")
-	signals := map[string]syscall.Signal{"HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM, "INT": syscall.SIGINT}
 	if len(args) != 1 || signals[args[0]] == 0 {
-		ts.Fatalf("usage: signal HUP|TERM|INT")
+		ts.Fatalf("usage: signal HUP|TERM|INT|USR1")
 	}
 	ts.Check(running(ts).cmd.Process.Signal(signals[args[0]]))
 }

@@ -38,6 +38,7 @@ type App struct {
 	log       *slog.Logger
 	telemetry *telemetry.Telemetry
 	recorder  *recorder
+	accessLog accessLog
 	store     *memory.Store
 	engine    *cache.Engine
 	server    *server.Server
@@ -99,7 +100,15 @@ func (a *App) build(cfg *config.Config, opt Options) (err error) {
 		Trace: engineTracer(a.telemetry.Traces()),
 	})
 	a.adopt(p)
+	commit, _, err := a.planAccessLog(cfg)
+	if err != nil {
+		return err
+	}
+	if err := commit(); err != nil {
+		return err
+	}
 	a.registerStore()
+	a.registerLost(func() (slow, failed int64) { return 0, 0 }) // a rate needs a zero before the first one
 	if cfg.Admin.Address != "" {
 		if a.admin, err = admin.New(admin.Config{
 			Address: cfg.Admin.Address, Token: cfg.Admin.Token.Reveal(),
@@ -225,6 +234,7 @@ func (a *App) closeParts(ctx context.Context) error {
 	if a.plan != nil {
 		a.plan.close()
 	}
+	a.endAccessLog(context.WithoutCancel(ctx)) // behind the last request
 	a.mu.Unlock()
 	if a.store != nil {
 		a.store.Close()

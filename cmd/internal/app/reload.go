@@ -34,7 +34,7 @@ func (a *App) Reload(cfg *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("cannot reload: %w", err)
 	}
-	if err := a.server.ReloadCertificates(); err != nil {
+	if err := a.reloadRest(cfg); err != nil {
 		p.closeExcept(a.plan)
 		return fmt.Errorf("cannot reload: %w", err)
 	}
@@ -47,9 +47,24 @@ func (a *App) Reload(cfg *config.Config) error {
 	return nil
 }
 
+// reloadRest replaces what is no part of a plan.
+func (a *App) reloadRest(cfg *config.Config) error {
+	commit, drop, err := a.planAccessLog(cfg)
+	if err != nil {
+		return err
+	}
+	if err := a.server.ReloadCertificates(); err != nil {
+		drop()
+		return err
+	}
+	return commit()
+}
+
 // needRestart names what differs and cannot be changed while the process runs.
 func needRestart(old, next *config.Config) []string {
 	var names []string
+	oldTelemetry, nextTelemetry := old.Telemetry, next.Telemetry
+	oldTelemetry.AccessLog, nextTelemetry.AccessLog = nil, nil // that can be
 	for _, part := range []struct {
 		name      string
 		old, next any
@@ -60,7 +75,7 @@ func needRestart(old, next *config.Config) []string {
 		{"server.limits", old.Server.Limits, next.Server.Limits},
 		{"admin", old.Admin, next.Admin},
 		{"store", old.Store, next.Store},
-		{"telemetry", old.Telemetry, next.Telemetry},
+		{"telemetry", oldTelemetry, nextTelemetry},
 	} {
 		if !reflect.DeepEqual(part.old, part.next) {
 			names = append(names, part.name)

@@ -34,6 +34,7 @@ func newServe(s *streams) *cobra.Command {
 		Short: "Run the proxy",
 		Long: "serve runs the proxy, from a file or in front of one upstream.\n\n" +
 			"SIGHUP reads the file again and keeps what runs when there is a problem.\n" +
+			"SIGUSR1 opens the file of the access log again, behind a rename by logrotate.\n" +
 			"SIGTERM and SIGINT answer the requests under way and end; a second one ends at once.\n" +
 			"With --drain-delay /readyz says so first, and the listeners stay open until load\n" +
 			"balancers have taken notice.",

@@ -20,6 +20,10 @@ type signals chan os.Signal
 func notify() signals {
 	c := make(signals, 8)
 	signal.Notify(c, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	if reopenSignal != nil {
+		signal.Notify(c, reopenSignal)
+	}
+	outlivePipes()
 	return c
 }
 
@@ -34,8 +38,9 @@ type stopRules struct {
 }
 
 // supervise runs a until it ends: by itself, at once with ctx, or by signals:
-// SIGHUP reloads, the first SIGTERM or SIGINT drains, the second one ends at
-// once. What it does is told to the service manager.
+// SIGHUP reloads, SIGUSR1 opens the access log again, the first SIGTERM or SIGINT
+// drains, the second one ends at once. What it does is told to the service
+// manager.
 func supervise(ctx context.Context, a *app.App, sigs signals, rules stopRules) error {
 	ctx, cut := context.WithCancel(ctx)
 	defer cut()
@@ -63,6 +68,8 @@ func supervise(ctx context.Context, a *app.App, sigs signals, rules stopRules) e
 				told.reloading()
 				reload(rules)
 				told.ready()
+			case sig == reopenSignal:
+				reopen(a, rules.log)
 			case stopping:
 				rules.log.Warn("stopping at once", "signal", sig.String())
 				cut()
@@ -76,6 +83,14 @@ func supervise(ctx context.Context, a *app.App, sigs signals, rules stopRules) e
 			}
 		}
 	}
+}
+
+func reopen(a *app.App, log *slog.Logger) {
+	if err := a.ReopenAccessLog(); err != nil {
+		log.Error("the access log was not opened again", "error", err)
+		return
+	}
+	log.Info("access log opened again")
 }
 
 func reload(rules stopRules) {

@@ -5,14 +5,15 @@ type Metric uint8
 
 // The metrics that Register takes, with their labels.
 const (
-	CacheBytes      Metric = iota // veneer_cache_bytes{tier}
-	CacheObjects                  // veneer_cache_objects{tier}
-	CacheEvictions                // veneer_cache_evictions_total{tier}
-	CORSDecisions                 // veneer_cors_decisions_total{route,decision}
-	CORSStripped                  // veneer_cors_stripped_total{upstream}
-	CORSShadow                    // veneer_cors_shadow_total{route,difference}
-	UpstreamHealthy               // veneer_upstream_healthy{upstream,server}: 1 or 0
-	Purges                        // veneer_purges_total{kind}
+	CacheBytes       Metric = iota // veneer_cache_bytes{tier}
+	CacheObjects                   // veneer_cache_objects{tier}
+	CacheEvictions                 // veneer_cache_evictions_total{tier}
+	CORSDecisions                  // veneer_cors_decisions_total{route,decision}
+	CORSStripped                   // veneer_cors_stripped_total{upstream}
+	CORSShadow                     // veneer_cors_shadow_total{route,difference}
+	UpstreamHealthy                // veneer_upstream_healthy{upstream,server}: 1 or 0
+	Purges                         // veneer_purges_total{kind}
+	AccessLogDropped               // veneer_access_log_dropped_total{cause}: slow or failed
 
 	metricCount // keep last
 )
@@ -26,14 +27,15 @@ type definition struct {
 }
 
 var definitions = [metricCount]definition{
-	CacheBytes:      {"veneer.cache", "By", "Bytes that the stored responses take, by tier.", []string{"tier"}, false},
-	CacheObjects:    {"veneer.cache.objects", "", "Stored responses, by tier.", []string{"tier"}, false},
-	CacheEvictions:  {"veneer.cache.evictions", "", "Stored responses that had to make room, by tier.", []string{"tier"}, true},
-	CORSDecisions:   {"veneer.cors.decisions", "", "CORS decisions, by route.", []string{"route", "decision"}, true},
-	CORSStripped:    {"veneer.cors.stripped", "", "Responses from which CORS fields were stripped, by upstream: it has a CORS layer of its own.", []string{"upstream"}, true},
-	CORSShadow:      {"veneer.cors.shadow", "", "Requests that the shadow policy would have answered otherwise, by route and difference.", []string{"route", "difference"}, true},
-	UpstreamHealthy: {"veneer.upstream.healthy", "", "Whether a server takes requests: 1 or 0.", []string{"upstream", "server"}, false},
-	Purges:          {"veneer.purges", "", "Purges, by kind.", []string{"kind"}, true},
+	CacheBytes:       {"veneer.cache", "By", "Bytes that the stored responses take, by tier.", []string{"tier"}, false},
+	CacheObjects:     {"veneer.cache.objects", "", "Stored responses, by tier.", []string{"tier"}, false},
+	CacheEvictions:   {"veneer.cache.evictions", "", "Stored responses that had to make room, by tier.", []string{"tier"}, true},
+	CORSDecisions:    {"veneer.cors.decisions", "", "CORS decisions, by route.", []string{"route", "decision"}, true},
+	CORSStripped:     {"veneer.cors.stripped", "", "Responses from which CORS fields were stripped, by upstream: it has a CORS layer of its own.", []string{"upstream"}, true},
+	CORSShadow:       {"veneer.cors.shadow", "", "Requests that the shadow policy would have answered otherwise, by route and difference.", []string{"route", "difference"}, true},
+	UpstreamHealthy:  {"veneer.upstream.healthy", "", "Whether a server takes requests: 1 or 0.", []string{"upstream", "server"}, false},
+	Purges:           {"veneer.purges", "", "Purges, by kind.", []string{"kind"}, true},
+	AccessLogDropped: {"veneer.access.log.dropped", "", "Lines that the access log lost, by cause: slow, the output took them too slowly; failed, it refused them.", []string{"cause"}, true},
 }
 
 // Sample is one number of a snapshot. Labels are in the order in which the

@@ -1,0 +1,7 @@
+//go:build unix
+
+package main
+
+import "syscall"
+
+func init() { signals["USR1"] = syscall.SIGUSR1 }
