@@ -168,12 +168,22 @@ func (p *problem) write(w http.ResponseWriter, r *http.Request) {
 // urn:veneer:problem:TOKEN: what registered handlers use for their errors. It
 // must be the first that is written. The title is the status code's phrase.
 func WriteProblem(w http.ResponseWriter, r *http.Request, status int, token, detail string) {
-	text, _ := json.Marshal(struct { // strings and a number: it cannot fail
-		Type   string `json:"type"`
-		Title  string `json:"title"`
-		Status int    `json:"status"`
-		Detail string `json:"detail"`
-	}{"urn:veneer:problem:" + token, http.StatusText(status), status, detail})
+	WriteProblems(w, r, status, token, detail, nil)
+}
+
+// WriteProblems is WriteProblem for what consists of several: they are the
+// member "problems" of the document, unless nil. They must be fit for JSON.
+func WriteProblems(w http.ResponseWriter, r *http.Request, status int, token, detail string, problems any) {
+	text, err := json.Marshal(struct {
+		Type     string `json:"type"`
+		Title    string `json:"title"`
+		Status   int    `json:"status"`
+		Detail   string `json:"detail"`
+		Problems any    `json:"problems,omitempty"`
+	}{"urn:veneer:problem:" + token, http.StatusText(status), status, detail, problems})
+	if err != nil {
+		panic(fmt.Errorf("BUG: problems are no JSON: %w", err))
+	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)

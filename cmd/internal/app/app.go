@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,7 @@ import (
 type Options struct {
 	Log     *slog.Logger // nil: nothing is logged
 	Version string       // for telemetry; "" leaves it out
+	Load    Loader       // reads the configuration again; nil: it cannot be reloaded from a file
 }
 
 // App is one proxy. Build makes it with its listeners bound, Run serves, and
@@ -44,7 +46,11 @@ type App struct {
 	server    *server.Server
 	admin     *admin.Server // nil: there is none
 
-	phase atomic.Int32
+	phase  atomic.Int32
+	load   Loader // nil: there is no file
+	config atomic.Pointer[ConfigStatus]
+
+	reloads sync.Mutex // held through a ReloadFile
 
 	mu    sync.Mutex // guards plan and marks: one reload at a time, and none beside a drain
 	plan  *plan
@@ -100,6 +106,9 @@ func (a *App) build(cfg *config.Config, opt Options) (err error) {
 		Trace: engineTracer(a.telemetry.Traces()),
 	})
 	a.adopt(p)
+	a.load = opt.Load
+	a.config.Store(&ConfigStatus{Generation: 1, File: cfg.File, LoadedAt: time.Now(), OK: true})
+	a.registerConfig()
 	commit, _, err := a.planAccessLog(cfg)
 	if err != nil {
 		return err
@@ -117,6 +126,7 @@ func (a *App) build(cfg *config.Config, opt Options) (err error) {
 			return err
 		}
 		a.admin.Handle("GET /api/explain", newExplainer(a))
+		a.admin.Handle("POST /api/reload", http.HandlerFunc(a.serveReload))
 	}
 	a.server, err = server.New(serverConfig(cfg, a))
 	return err
@@ -166,7 +176,7 @@ func (a *App) readiness() admin.Readiness {
 	default:
 		check.Detail = "draining"
 	}
-	return admin.Readiness{Ready: check.OK, Checks: []admin.Check{check}}
+	return admin.Readiness{Ready: check.OK, Checks: []admin.Check{check, a.configurationCheck()}}
 }
 
 // Run serves until Drain has ended, and returns what Drain returned. The end of

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	"veneer/cmd/internal/config"
 )
@@ -58,6 +59,75 @@ func (a *App) reloadRest(cfg *config.Config) error {
 		return err
 	}
 	return commit()
+}
+
+// Loader reads the configuration again. The Config is nil when one of the
+// problems is an error.
+type Loader func() (*config.Config, config.Problems)
+
+// ProblemsError is why a configuration was not taken: it has errors.
+type ProblemsError struct{ Problems config.Problems }
+
+// Error says how many, and the first.
+func (e *ProblemsError) Error() string {
+	if n := len(e.Problems); n > 1 {
+		return fmt.Sprintf("cannot reload: the configuration has %d problems, the first: %s", n, e.Problems[0])
+	}
+	return fmt.Sprintf("cannot reload: %s", e.Problems[0])
+}
+
+// errNoFile: there is nothing to read again.
+var errNoFile = errors.New("cannot reload: the instance was started without a file")
+
+// ReloadFile reads the configuration again, with Options.Load, and replaces
+// what runs as Reload does. What became of it is in ConfigStatus and in the
+// metrics. One runs at a time. A *ProblemsError has the problems of the file.
+func (a *App) ReloadFile() error {
+	a.reloads.Lock()
+	defer a.reloads.Unlock()
+	if a.load == nil {
+		return errNoFile
+	}
+	cfg, problems := a.load()
+	var err error
+	if errs := problems.Errors(); len(errs) > 0 {
+		err = &ProblemsError{errs}
+	} else {
+		err = a.Reload(cfg)
+	}
+	a.tried(cfg, err)
+	return err
+}
+
+// ConfigStatus is the configuration that runs, and what became of the last
+// attempt to replace it.
+type ConfigStatus struct {
+	Generation uint64 // 1 is what the process began with
+	File       string // "" when it came from no file
+	LoadedAt   time.Time
+	OK         bool // the last attempt succeeded, or there was none
+	TriedAt    time.Time
+	Error      string // of the last attempt
+	Reloads    int64  // attempts that succeeded
+	Failures   int64  // and those that did not
+}
+
+// ConfigStatus returns the state of the configuration.
+func (a *App) ConfigStatus() ConfigStatus { return *a.config.Load() }
+
+// tried notes what became of an attempt. a.reloads is held.
+func (a *App) tried(cfg *config.Config, err error) {
+	s := a.ConfigStatus()
+	s.TriedAt, s.OK, s.Error = time.Now(), err == nil, ""
+	if err == nil {
+		s.Generation++
+		s.Reloads++
+		s.LoadedAt, s.File = s.TriedAt, cfg.File
+	} else {
+		s.Failures++
+		s.Error = err.Error()
+	}
+	a.config.Store(&s)
 }
 
 // needRestart names what differs and cannot be changed while the process runs.

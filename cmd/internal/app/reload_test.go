@@ -164,3 +164,74 @@ func TestKeptFields(t *testing.T) {
 		t.Errorf("what the upstream saw (-want +got):\n%s", d)
 	}
 }
+
+// What became of a reload is told to whoever asks, and a bad one leaves all as
+// it was.
+func TestReloadFile(t *testing.T) {
+	up := upstreamOf(t, page("Cache-Control: max-age=60"))
+	next := func() (*config.Config, config.Problems) { return testConfig(t, up, nil), nil }
+	var load Loader
+	r := run(t, testConfig(t, up, nil))
+	first := r.ConfigStatus()
+	if want := (ConfigStatus{Generation: 1, LoadedAt: first.LoadedAt, OK: true}); first != want || first.LoadedAt.IsZero() {
+		t.Errorf("at first %+v", first)
+	}
+	post := func() (int, string) {
+		res, text := r.ask("POST", "http://"+r.AdminAddr().String()+"/api/reload")
+		return res.StatusCode, text
+	}
+	if status, text := post(); status != 409 || !strings.Contains(text, "without a file") {
+		t.Errorf("without a file: %d %s", status, text)
+	}
+	r.load = func() (*config.Config, config.Problems) { return load() }
+	for _, c := range []struct {
+		name   string
+		load   Loader
+		status int
+		text   string
+		ok     bool
+	}{
+		{"good", func() (*config.Config, config.Problems) {
+			c, _ := next()
+			return c, config.Problems{{Why: "doubtful", Warning: true}}
+		}, 200, `{"ok":true,"generation":2,"loaded_at":"`, true},
+		{"bad", func() (*config.Config, config.Problems) {
+			return nil, config.Problems{{File: "f", Line: 3, Col: 4, Field: "store", Got: `"x"`, Why: "is bad", Fix: "y"}, {Why: "doubtful", Warning: true}}
+		}, 422, `"detail":"cannot reload: f:3:4: store: got \"x\": is bad; fix: y","problems":[{"where":"f:3:4","field":"store","got":"\"x\"","why":"is bad","fix":"y"}]}`, false},
+		{"needs a restart", func() (*config.Config, config.Problems) {
+			c, _ := next()
+			c.Store.MemorySize *= 2
+			return c, nil
+		}, 422, `reload-refused","title":"Unprocessable Entity","status":422,"detail":"cannot reload: a change of store needs a restart; restart, or put back what it was"}`, false},
+	} {
+		load = c.load
+		before := r.ConfigStatus()
+		status, text := post()
+		if status != c.status || !strings.Contains(text, c.text) {
+			t.Errorf("%s: %d %s", c.name, status, text)
+		}
+		s := r.ConfigStatus()
+		if s.OK != c.ok || (s.Error == "") != c.ok || s.TriedAt.IsZero() {
+			t.Errorf("%s: %+v", c.name, s)
+		}
+		if !c.ok && (s.Generation != before.Generation || s.LoadedAt != before.LoadedAt || s.Failures != before.Failures+1) {
+			t.Errorf("%s: %+v, before %+v", c.name, s, before)
+		}
+	}
+	want := `veneer_config_last_reload_successful 0
+veneer_config_reloads_total{result="failed"} 2
+veneer_config_reloads_total{result="ok"} 1
+`
+	var got strings.Builder
+	for line := range strings.Lines(r.metrics("veneer_config_")) {
+		if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "veneer_config_loaded_timestamp_seconds ") {
+			got.WriteString(line)
+		}
+	}
+	if diff := cmp.Diff(want, got.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if ready := r.readiness(); !ready.Ready || ready.Checks[1].OK || !strings.Contains(ready.Checks[1].Detail, "runs on") {
+		t.Errorf("readiness %+v", ready)
+	}
+}

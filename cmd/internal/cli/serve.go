@@ -23,6 +23,7 @@ type serveFlags struct {
 	listen   string
 	admin    string
 	origins  []string
+	watch    time.Duration
 	delay    time.Duration
 	drain    time.Duration
 }
@@ -33,7 +34,8 @@ func newServe(s *streams) *cobra.Command {
 		Use:   "serve (-c FILE | --upstream URL)",
 		Short: "Run the proxy",
 		Long: "serve runs the proxy, from a file or in front of one upstream.\n\n" +
-			"SIGHUP reads the file again and keeps what runs when there is a problem.\n" +
+			"SIGHUP, POST /api/reload of the admin listener, and a change of the file or of one\n" +
+			"that it names read it again; what runs is kept when there is a problem.\n" +
 			"SIGUSR1 opens the file of the access log again, behind a rename by logrotate.\n" +
 			"SIGTERM and SIGINT answer the requests under way and end; a second one ends at once.\n" +
 			"With --drain-delay /readyz says so first, and the listeners stay open until load\n" +
@@ -49,6 +51,7 @@ func newServe(s *streams) *cobra.Command {
 	flags.StringVar(&f.listen, "listen", "", "with --upstream: the `ADDRESS` to listen on (default 127.0.0.1:8080)")
 	flags.StringArrayVar(&f.origins, "allow-origin", nil, "with --upstream: an `ORIGIN` that may read responses; may be given again")
 	flags.StringVar(&f.admin, "admin", "", "with --upstream: the `ADDRESS` of the admin listener (default none)")
+	flags.DurationVar(&f.watch, "watch", defaultWatch, "with -c: how often to look whether the files have changed; 0 is never")
 	flags.DurationVar(&f.delay, "drain-delay", 0, "how long to go on answering after /readyz has turned, before a graceful stop begins")
 	flags.DurationVar(&f.drain, "drain-timeout", defaultDrain, "how long a graceful stop may take")
 	return c
@@ -64,8 +67,8 @@ func (f *serveFlags) load(s *streams) (*config.Config, error) {
 		return nil, usagef("serve needs -c FILE or --upstream URL")
 	case f.file != "" && (f.upstream != "" || f.listen != "" || f.admin != "" || len(f.origins) > 0):
 		return nil, usagef("serve takes -c FILE, or --upstream with --listen, --allow-origin and --admin, and not both")
-	case f.delay < 0:
-		return nil, usagef("--drain-delay must not be less than zero")
+	case f.delay < 0 || f.watch < 0:
+		return nil, usagef("--drain-delay and --watch must not be less than zero")
 	case f.drain <= 0:
 		return nil, usagef("--drain-timeout must be more than zero")
 	case f.file != "":
@@ -77,6 +80,15 @@ func (f *serveFlags) load(s *streams) (*config.Config, error) {
 			problems = append(problems, cfg.Check()...)
 		}
 	}
+	report(s, problems)
+	if len(problems.Errors()) > 0 {
+		return nil, errReported
+	}
+	return cfg, nil
+}
+
+// report prints problems.
+func report(s *streams, problems config.Problems) {
 	for _, p := range problems {
 		colour := red
 		if p.Warning {
@@ -84,39 +96,48 @@ func (f *serveFlags) load(s *streams) (*config.Config, error) {
 		}
 		fmt.Fprintln(s.err, paint(s.err, colour, p.String()))
 	}
-	if len(problems.Errors()) > 0 {
-		return nil, errReported
-	}
-	return cfg, nil
 }
 
 func serve(ctx context.Context, s *streams, f serveFlags) error {
 	signals := notify()
 	defer signals.stop()
-	cfg, err := f.load(s)
+	w := &watcher{file: f.file}
+	var err error
+	cfg, _ := w.load(func() (*config.Config, config.Problems) {
+		var cfg *config.Config
+		cfg, err = f.load(s)
+		return cfg, nil
+	})
 	if err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(s.err, nil))
 	slog.SetDefault(log) // net/http says some things through package log
-	a, err := app.Build(cfg, app.Options{Log: log, Version: readBuild().Version})
+	opt := app.Options{Log: log, Version: readBuild().Version}
+	rules := stopRules{log: log, delay: f.delay, drain: f.drain, reload: func() error {
+		return errors.New("cannot reload: serve was started without a file")
+	}}
+	if f.file != "" {
+		opt.Load = func() (*config.Config, config.Problems) {
+			next, problems := w.load(func() (*config.Config, config.Problems) { return config.Load(f.file) })
+			report(s, problems)
+			return next, problems
+		}
+	}
+	a, err := app.Build(cfg, opt)
 	if err != nil {
 		return err
 	}
 	announce(log, a)
-	return supervise(ctx, a, signals, stopRules{
-		log: log, delay: f.delay, drain: f.drain,
-		reload: func() error {
-			if f.file == "" {
-				return errors.New("cannot reload: serve was started without a file")
-			}
-			next, err := f.load(s)
-			if err != nil {
-				return fmt.Errorf("cannot reload: %s has problems, printed above", f.file)
-			}
-			return a.Reload(next)
-		},
-	})
+	if f.file != "" {
+		rules.reload = a.ReloadFile
+	}
+	if f.file != "" && f.watch > 0 {
+		changed, stop := w.watch(ctx, f.watch)
+		defer stop()
+		rules.changed = changed
+	}
+	return supervise(ctx, a, signals, rules)
 }
 
 // announce logs the bound addresses, those of the proxy last: whoever waits for

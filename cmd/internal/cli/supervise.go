@@ -31,16 +31,17 @@ func (s signals) stop() { signal.Stop(s) }
 
 // stopRules are what supervise does with signals.
 type stopRules struct {
-	log    *slog.Logger
-	delay  time.Duration // between the first word of a stop and its beginning
-	drain  time.Duration // how long a graceful stop may take, after that
-	reload func() error  // nil: SIGHUP is ignored
+	log     *slog.Logger
+	delay   time.Duration   // between the first word of a stop and its beginning
+	drain   time.Duration   // how long a graceful stop may take, after that
+	reload  func() error    // nil: SIGHUP is ignored
+	changed <-chan struct{} // the files have changed; nil: nobody looks
 }
 
 // supervise runs a until it ends: by itself, at once with ctx, or by signals:
-// SIGHUP reloads, SIGUSR1 opens the access log again, the first SIGTERM or SIGINT
-// drains, the second one ends at once. What it does is told to the service
-// manager.
+// SIGHUP and a changed file reload, SIGUSR1 opens the access log again, the first
+// SIGTERM or SIGINT drains, the second one ends at once. What it does is told to
+// the service manager.
 func supervise(ctx context.Context, a *app.App, sigs signals, rules stopRules) error {
 	ctx, cut := context.WithCancel(ctx)
 	defer cut()
@@ -62,12 +63,21 @@ func supervise(ctx context.Context, a *app.App, sigs signals, rules stopRules) e
 			bounded, cancel := context.WithTimeoutCause(ctx, rules.drain, fmt.Errorf("the drain timeout of %s is over", rules.drain))
 			defer cancel()
 			go func() { _ = a.Drain(bounded) }() // Run waits for it, and returns what it returned
+		case <-rules.changed:
+			if !stopping {
+				rules.log.Info("the configuration has changed on disk")
+				told.reloading()
+				reload(rules)
+				told.ready()
+			}
 		case sig := <-sigs:
 			switch {
 			case sig == syscall.SIGHUP:
 				told.reloading()
 				reload(rules)
-				told.ready()
+				if !stopping {
+					told.ready()
+				}
 			case sig == reopenSignal:
 				reopen(a, rules.log)
 			case stopping:

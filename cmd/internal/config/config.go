@@ -21,7 +21,8 @@ import (
 // Config is a checked configuration with every default in place. It is built
 // whole and not changed after that, so it may be read by anybody.
 type Config struct {
-	File      string // what it was loaded from; "" when built in code
+	File      string   // what it was loaded from; "" when built in code
+	Files     []string // the files that File names: certificates, keys, secrets
 	Server    Server
 	Admin     Admin
 	CORS      []CORSPolicy // in the order of the file

@@ -179,6 +179,7 @@ func TestGoodSample(t *testing.T) {
 	maxAge := 2 * time.Hour
 	want := Default()
 	want.File = "sample.yaml"
+	want.Files = []string{"tls.crt", "tls.key", "admin.token"}
 	want.Server.HTTPS = &HTTPS{Address: ":8443", CertFile: "tls.crt", KeyFile: "tls.key"}
 	want.Server.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	want.Admin = Admin{Address: "127.0.0.1:9090", Token: token}
@@ -253,7 +254,8 @@ func TestGoodEvery(t *testing.T) {
 	none.CORS.Mode, none.Cache.Key.Origin, none.Cache.Enabled = corslayer.ModeOff, key.OriginShared, false
 	pass.Cache.Key.Origin, pass.Cache.OriginSet = key.OriginExact, true
 	want := &Config{
-		File: "every.yaml",
+		File:  "every.yaml",
+		Files: []string{"tls.crt", "tls.key", "admin.token"},
 		Server: Server{
 			HTTP:  []string{"127.0.0.1:8080", "[::1]:8080"},
 			HTTPS: &HTTPS{Address: "127.0.0.1:8443", CertFile: "tls.crt", KeyFile: "tls.key"},

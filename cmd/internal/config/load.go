@@ -67,12 +67,17 @@ func parse(name string, src []byte, env func(string) (string, bool), readFile fu
 	if env == nil {
 		env = func(string) (string, bool) { return "", false }
 	}
-	r := &reader{report: newReport(name), env: env, readFile: readFile}
+	var files []string
+	r := &reader{report: newReport(name), env: env, readFile: func(path string) ([]byte, error) {
+		files = append(files, path)
+		return readFile(path)
+	}}
 	v, ok := r.document(src)
 	if !ok {
 		return nil, r.done()
 	}
 	c := r.root(v)
+	c.Files = files
 	c.check(r.report)
 	problems := r.done()
 	if len(problems.Errors()) > 0 {

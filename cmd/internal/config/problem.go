@@ -26,11 +26,8 @@ type Problem struct {
 // "file:line:col: field: got X: why; fix: …".
 func (p Problem) String() string {
 	var b strings.Builder
-	if p.File != "" {
-		b.WriteString(p.File)
-		if p.Line > 0 {
-			fmt.Fprintf(&b, ":%d:%d", p.Line, max(p.Col, 1))
-		}
+	if where := p.Where(); where != "" {
+		b.WriteString(where)
 		b.WriteString(": ")
 	}
 	if p.Warning {
@@ -51,6 +48,14 @@ func (p Problem) String() string {
 		b.WriteString(p.Fix)
 	}
 	return b.String()
+}
+
+// Where returns the problem's place, "file:line:col", as far as it is known.
+func (p Problem) Where() string {
+	if p.File == "" || p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, max(p.Col, 1))
 }
 
 // Problems are all that is wrong with one configuration, in the order of the
