@@ -10,8 +10,6 @@ import (
 // Encoding writes the head of a response in one protocol. It is compared by its
 // address.
 type Encoding struct {
-	// Version is the protocol's, as spans have it: "1.1".
-	Version string
 	// Encode writes the status and the fields. It is called once for many
 	// responses, does not keep h, and what it returns is kept.
 	Encode func(status int, h http.Header) []byte

@@ -251,11 +251,20 @@ func serverAttributes(out []attribute.KeyValue, authority string) []attribute.Ke
 	return out
 }
 
-func protocolVersion(r *http.Request) string {
-	if r.ProtoMajor >= 2 {
-		return strconv.Itoa(r.ProtoMajor)
+// protocolVersion is what the conventions call one. It returns none of the
+// request's bytes but copies, like text.
+func protocolVersion(protocol string) string {
+	switch protocol {
+	case "HTTP/1.0":
+		return "1.0"
+	case "HTTP/1.1":
+		return "1.1"
+	case "HTTP/2.0":
+		return "2"
+	case "HTTP/3.0":
+		return "3"
 	}
-	return strconv.Itoa(r.ProtoMajor) + "." + strconv.Itoa(r.ProtoMinor)
+	return text(strings.TrimPrefix(protocol, "HTTP/"), maxVersion)
 }
 
 const otherMethod = "_OTHER"

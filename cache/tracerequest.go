@@ -24,7 +24,6 @@ type decider interface {
 type told struct {
 	*steps
 	decision  *Decision
-	protocol  string // the version of HTTP
 	preflight *http.Request
 }
 
@@ -33,7 +32,7 @@ func (x *exchange) endTrace() {
 	if x.span == nil {
 		return
 	}
-	t := told{&x.steps, &x.decision, protocolVersion(x.r), nil}
+	t := told{&x.steps, &x.decision, nil}
 	if x.decision.Result == ResultPreflight {
 		t.preflight = x.r
 	}
@@ -62,7 +61,7 @@ func (h *Hit) endTrace(s *span) {
 	lookup := s.childAt(h.now, "cache.lookup")
 	lookup.found(true)
 	lookup.endAt(h.looked)
-	s.tell(&told{&h.steps, &h.decision, h.encoding.Version, nil})
+	s.tell(&told{&h.steps, &h.decision, nil})
 	s.failed(h.decision.failure())
 	s.endAt(h.now.Add(h.decision.Took))
 }
@@ -103,9 +102,10 @@ func (d *Decision) failure() string {
 
 // Bounds of what a client chooses, in bytes.
 const (
-	maxPath  = 512
-	maxAgent = 256
-	maxHost  = 255
+	maxPath    = 512
+	maxAgent   = 256
+	maxHost    = 255
+	maxVersion = 16
 )
 
 // requestAttributes are those of the HTTP conventions.
@@ -113,7 +113,7 @@ func (t *told) requestAttributes(out []attribute.KeyValue) []attribute.KeyValue 
 	out = append(serverAttributes(out, t.req.Host),
 		semconv.URLPath(text(t.req.Path, maxPath)),
 		semconv.URLScheme(t.scheme()),
-		semconv.NetworkProtocolVersion(t.protocol),
+		semconv.NetworkProtocolVersion(protocolVersion(t.req.Protocol)),
 	)
 	if agent := t.req.Fields.Values("User-Agent"); len(agent) > 0 {
 		out = append(out, semconv.UserAgentOriginal(text(agent[0], maxAgent)))

@@ -90,7 +90,7 @@ func (l *Lane) release(b *bench) {
 }
 
 // http1 writes heads as net/http does.
-var http1 = &cache.Encoding{Version: "1.1", Encode: func(status int, h http.Header) []byte {
+var http1 = &cache.Encoding{Encode: func(status int, h http.Header) []byte {
 	var b bytes.Buffer
 	b.WriteString("HTTP/1.1 ")
 	b.WriteString(strconv.Itoa(status))

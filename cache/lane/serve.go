@@ -122,8 +122,9 @@ func (c *Conn) more(p []byte) (int, error) {
 	return c.Transport.Receive(p)
 }
 
-// send writes head and body, and returns how many bytes of both were written. On a socket that takes them at once nothing has to
-// be waited for, and no deadline to be set.
+// send writes head and body, and returns how many bytes of both were written. On
+// a socket that takes them at once nothing has to be waited for, and no deadline
+// to be set.
 func (c *Conn) send(now time.Time, head, body []byte) (int, error) {
 	if c.in.fd == 0 {
 		return c.Transport.Send(now, head, body)
