@@ -88,7 +88,7 @@ func Build(cfg *config.Config, opt Options) (*App, error) {
 func (a *App) build(cfg *config.Config, opt Options) (err error) {
 	if a.telemetry, err = telemetry.New(telemetry.Config{
 		ServiceName: cfg.Telemetry.ServiceName, Version: opt.Version, Prometheus: cfg.Telemetry.Prometheus,
-		Traces: tracesConfig(cfg), Log: a.log,
+		Metrics: metricsConfig(cfg), Traces: tracesConfig(cfg), Log: a.log,
 	}); err != nil {
 		return err
 	}

@@ -20,7 +20,15 @@ func tracesConfig(cfg *config.Config) *telemetry.TracesConfig {
 	if t == nil {
 		return nil
 	}
-	return &telemetry.TracesConfig{Endpoint: t.Endpoint, Sample: t.Sample}
+	return &telemetry.TracesConfig{Endpoint: t.Endpoint, GRPC: t.GRPC, Sample: t.Sample}
+}
+
+func metricsConfig(cfg *config.Config) *telemetry.MetricsConfig {
+	p := cfg.Telemetry.Push
+	if p == nil {
+		return nil
+	}
+	return &telemetry.MetricsConfig{Endpoint: p.Endpoint, GRPC: p.GRPC, Interval: p.Interval}
 }
 
 // laneSample tells the lane which requests get a trace; nil where there are no

@@ -157,15 +157,24 @@ type Store struct {
 type Telemetry struct {
 	ServiceName string
 	Prometheus  bool              // GET /metrics on the admin listener
+	Push        *Push             // where metrics are sent to as well; nil: nowhere
 	Traces      *Traces           // nil: none
 	AccessLog   *accesslog.Config // nil: none
+}
+
+// Push says where metrics are sent to. What the environment says (OTEL_*) wins.
+type Push struct {
+	Endpoint string        // as that of Traces
+	GRPC     bool          // OTLP over gRPC; else over HTTP
+	Interval time.Duration // between two pushes, from a second to an hour
 }
 
 // Traces says which requests get a trace, and where it goes. What the
 // environment says (OTEL_*) wins over both.
 type Traces struct {
-	Endpoint string  // base URL of an OTLP/HTTP receiver: http or https, without a slash at its end
+	Endpoint string  // base URL of an OTLP receiver: http or https, without a slash at its end
 	Sample   float64 // of the requests without a traceparent, from 0 to 1
+	GRPC     bool    // OTLP over gRPC; else over HTTP
 }
 
 // Upstream returns the upstream of that name, or nil.

@@ -21,6 +21,8 @@ const (
 	defaultRedirects = 3 // of an external upstream
 
 	defaultCollector = "http://127.0.0.1:4318" // OTLP/HTTP's own port
+	defaultGRPC      = "http://127.0.0.1:4317" // OTLP/gRPC's own port
+	defaultInterval  = time.Minute             // between two pushes of metrics, OpenTelemetry's own
 	defaultSample    = 0.01                    // one request in a hundred
 )
 

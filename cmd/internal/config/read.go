@@ -47,7 +47,7 @@ func (r *reader) root(v value) *Config {
 		s.text("service_name", &c.Telemetry.ServiceName)
 		s.sub("metrics", func(s *section) {
 			s.boolean("prometheus", &c.Telemetry.Prometheus)
-			s.later("otlp")
+			r.push(s, &c.Telemetry)
 		})
 		r.traces(s, &c.Telemetry)
 		r.accessLog(s, &c.Telemetry)

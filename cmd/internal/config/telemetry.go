@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // traces reads which requests are traced; without the key none is.
@@ -13,20 +14,9 @@ func (r *reader) traces(s *section, dst *Telemetry) {
 	if !ok || v.is("off") || v.is("false") {
 		return
 	}
-	t := &Traces{Endpoint: defaultCollector, Sample: defaultSample}
+	t := &Traces{Sample: defaultSample}
 	sub := v.section()
-	if v, ok := sub.get("endpoint"); ok {
-		// Credentials stand in such URLs, in several places.
-		if strings.ContainsAny(v.node.Value, "@?#") {
-			v.hide()
-		}
-		if text, good := v.text(); good {
-			if strings.ContainsAny(text, "@?#") {
-				v.hide()
-			}
-			t.Endpoint = text // checkTelemetry looks at it
-		}
-	}
+	receiver(sub, &t.Endpoint, &t.GRPC)
 	if v, ok := sub.get("sample"); ok {
 		if ratio, good := v.ratio(); good {
 			t.Sample = ratio
@@ -34,6 +24,54 @@ func (r *reader) traces(s *section, dst *Telemetry) {
 	}
 	sub.done()
 	dst.Traces = t
+}
+
+// push reads where metrics are sent to; without the key nowhere.
+func (r *reader) push(s *section, dst *Telemetry) {
+	v, ok := s.get("otlp")
+	if !ok || v.is("off") || v.is("false") {
+		return
+	}
+	p := &Push{Interval: defaultInterval}
+	if v.is("true") || v.is("on") {
+		p.Endpoint = defaultCollector
+		dst.Push = p
+		return
+	}
+	sub := v.section()
+	receiver(sub, &p.Endpoint, &p.GRPC)
+	sub.duration("interval", &p.Interval, minInterval, maxInterval)
+	sub.done()
+	dst.Push = p
+}
+
+// The bounds of the time between two pushes: a push reads every counter.
+const (
+	minInterval = time.Second
+	maxInterval = time.Hour
+)
+
+// receiver reads where a signal goes, and how.
+func receiver(s *section, endpoint *string, grpc *bool) {
+	choice(s, "protocol", grpc, option[bool]{"http", false}, option[bool]{"grpc", true})
+	*endpoint = defaultCollector
+	if *grpc {
+		*endpoint = defaultGRPC
+	}
+	v, ok := s.get("endpoint")
+	if !ok {
+		return
+	}
+	// Credentials stand in such URLs, in several places.
+	if strings.ContainsAny(v.node.Value, "@?#") {
+		v.hide()
+	}
+	if text, good := v.text(); good {
+		if strings.ContainsAny(text, "@?#") {
+			v.hide()
+		}
+		*endpoint = text // checkTelemetry looks at it
+	}
 }
 
 // ratio reads a number from 0 to 1.
@@ -63,31 +101,52 @@ func (c *Config) checkTelemetry(r *report) {
 	if c.Telemetry.ServiceName == "" {
 		c.Telemetry.ServiceName = defaultService
 	}
+	if p := c.Telemetry.Push; p != nil {
+		r.receiver("telemetry.metrics.otlp.endpoint", "/v1/metrics", &p.Endpoint, p.GRPC)
+		if p.Interval == 0 {
+			p.Interval = defaultInterval
+		}
+		if p.Interval < minInterval || p.Interval > maxInterval {
+			r.problem("telemetry.metrics.otlp.interval", formatDuration(p.Interval), "is out of range", "between 1s and 1h")
+		}
+	}
 	t := c.Telemetry.Traces
 	if t == nil {
 		return
 	}
-	if t.Endpoint == "" {
-		t.Endpoint = defaultCollector
-	}
-	if why, fix := checkCollector(t.Endpoint); why != "" && r.clean("telemetry.traces.endpoint") {
-		got := quote(t.Endpoint)
-		if strings.ContainsAny(t.Endpoint, "@?#") {
-			got = ""
-		}
-		r.problem("telemetry.traces.endpoint", got, why, fix)
-	}
-	if strings.HasSuffix(t.Endpoint, ":4317") {
-		r.warn("telemetry.traces.endpoint", quote(t.Endpoint), "has the port of OTLP over gRPC, and Veneer speaks OTLP over HTTP", "port 4318, as most receivers have it")
-	}
-	t.Endpoint = strings.TrimRight(t.Endpoint, "/")
+	r.receiver("telemetry.traces.endpoint", "/v1/traces", &t.Endpoint, t.GRPC)
 	if !(t.Sample >= 0 && t.Sample <= 1) { // NaN is neither
 		r.problem("telemetry.traces.sample", strconv.FormatFloat(t.Sample, 'g', -1, 64), "is out of range", "from 0 to 1")
 	}
 }
 
-// checkCollector says what is wrong with the base URL of an OTLP/HTTP receiver.
-func checkCollector(text string) (why, fix string) {
+// receiver checks the endpoint of one signal.
+func (r *report) receiver(field, path string, endpoint *string, grpc bool) {
+	if *endpoint == "" {
+		*endpoint = defaultCollector
+		if grpc {
+			*endpoint = defaultGRPC
+		}
+	}
+	if why, fix := checkCollector(*endpoint, path); why != "" && r.clean(field) {
+		got := quote(*endpoint)
+		if strings.ContainsAny(*endpoint, "@?#") {
+			got = ""
+		}
+		r.problem(field, got, why, fix)
+	}
+	switch {
+	case !grpc && strings.HasSuffix(*endpoint, ":4317"):
+		r.warn(field, quote(*endpoint), "has the port of OTLP over gRPC, and the protocol is http", "protocol: grpc; or port 4318, as most receivers have it")
+	case grpc && strings.HasSuffix(*endpoint, ":4318"):
+		r.warn(field, quote(*endpoint), "has the port of OTLP over HTTP, and the protocol is grpc", "protocol: http; or port 4317, as most receivers have it")
+	}
+	*endpoint = strings.TrimRight(*endpoint, "/")
+}
+
+// checkCollector says what is wrong with the base URL of an OTLP receiver, below
+// which a signal has path.
+func checkCollector(text, path string) (why, fix string) {
 	const example = "a URL such as " + defaultCollector
 	u, err := url.Parse(text)
 	switch {
@@ -101,8 +160,8 @@ func checkCollector(text string) (why, fix string) {
 		return "has credentials, which are not sent", "put them into the environment: OTEL_EXPORTER_OTLP_HEADERS=authorization=…"
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return "has a query or a fragment, which are not sent", "leave it out; for a key of an API: OTEL_EXPORTER_OTLP_HEADERS"
-	case strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/v1/traces"):
-		return "ends with /v1/traces, which Veneer adds", "the base URL, without it"
+	case strings.HasSuffix(strings.TrimRight(u.Path, "/"), path):
+		return "ends with " + path + ", which Veneer adds", "the base URL, without it"
 	}
 	return "", ""
 }

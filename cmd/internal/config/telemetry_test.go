@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -21,10 +22,12 @@ func TestTraces(t *testing.T) {
 		{"not there", "telemetry: {}", nil},
 		{"off", "telemetry: { traces: off }", nil},
 		{"false", "telemetry: { traces: false }", nil},
-		{"empty", "telemetry: { traces: {} }", &Traces{"http://127.0.0.1:4318", 0.01}},
-		{"as in the sample", "telemetry: { traces: { endpoint: http://127.0.0.1:4318, sample: 0.01 } }", &Traces{"http://127.0.0.1:4318", 0.01}},
-		{"a base path, and all", "telemetry: { traces: { endpoint: 'https://otel.example/a/', sample: 1 } }", &Traces{"https://otel.example/a", 1}},
-		{"none of its own", "telemetry: { traces: { sample: 0 } }", &Traces{"http://127.0.0.1:4318", 0}},
+		{"empty", "telemetry: { traces: {} }", &Traces{"http://127.0.0.1:4318", 0.01, false}},
+		{"as in the sample", "telemetry: { traces: { endpoint: http://127.0.0.1:4318, sample: 0.01 } }", &Traces{"http://127.0.0.1:4318", 0.01, false}},
+		{"a base path, and all", "telemetry: { traces: { endpoint: 'https://otel.example/a/', sample: 1 } }", &Traces{"https://otel.example/a", 1, false}},
+		{"none of its own", "telemetry: { traces: { sample: 0 } }", &Traces{"http://127.0.0.1:4318", 0, false}},
+		{"gRPC has its own port", "telemetry: { traces: { protocol: grpc } }", &Traces{"http://127.0.0.1:4317", 0.01, true}},
+		{"gRPC elsewhere", "telemetry: { traces: { protocol: grpc, endpoint: 'https://otel.example:4317' } }", &Traces{"https://otel.example:4317", 0.01, true}},
 	} {
 		cfg, problems := parseTest("x", []byte(c.src+tracedRest))
 		if len(problems) > 0 {
@@ -48,7 +51,7 @@ func TestTracesProblems(t *testing.T) {
 		{"http://u:word@h", at + `got (hidden): has credentials, which are not sent; fix: put them into the environment: OTEL_EXPORTER_OTLP_HEADERS=authorization=…`},
 		{"http://h?key=word", at + `got (hidden): has a query or a fragment, which are not sent; fix: leave it out; for a key of an API: OTEL_EXPORTER_OTLP_HEADERS`},
 		{"http://h/v1/traces", at + `got "http://h/v1/traces": ends with /v1/traces, which Veneer adds; fix: the base URL, without it`},
-		{"http://h:4317", "x:1:34: warning: telemetry.traces.endpoint: " + `got "http://h:4317": has the port of OTLP over gRPC, and Veneer speaks OTLP over HTTP; fix: port 4318, as most receivers have it`},
+		{"http://h:4317", "x:1:34: warning: telemetry.traces.endpoint: " + `got "http://h:4317": has the port of OTLP over gRPC, and the protocol is http; fix: protocol: grpc; or port 4318, as most receivers have it`},
 	} {
 		_, problems := parseTest("x", []byte(`telemetry: { traces: { endpoint: "`+c.endpoint+`" } }`+tracedRest))
 		if got := strings.TrimSuffix(problems.String(), "\n"); got != c.want {
@@ -78,9 +81,9 @@ func TestTracesBuiltInCode(t *testing.T) {
 		want   string
 	}{
 		{Traces{}, ""},
-		{Traces{"http://u:word@h", 1}, "telemetry.traces.endpoint: has credentials, which are not sent; fix: put them into the environment: OTEL_EXPORTER_OTLP_HEADERS=authorization=…"},
-		{Traces{"http://h", math.NaN()}, "telemetry.traces.sample: got NaN: is out of range; fix: from 0 to 1"},
-		{Traces{"http://h", -1}, "telemetry.traces.sample: got -1: is out of range; fix: from 0 to 1"},
+		{Traces{"http://u:word@h", 1, false}, "telemetry.traces.endpoint: has credentials, which are not sent; fix: put them into the environment: OTEL_EXPORTER_OTLP_HEADERS=authorization=…"},
+		{Traces{"http://h", math.NaN(), false}, "telemetry.traces.sample: got NaN: is out of range; fix: from 0 to 1"},
+		{Traces{"http://h", -1, false}, "telemetry.traces.sample: got -1: is out of range; fix: from 0 to 1"},
 	} {
 		cfg, problems := parseTest("x", []byte(tracedRest))
 		if len(problems) > 0 {
@@ -89,6 +92,34 @@ func TestTracesBuiltInCode(t *testing.T) {
 		cfg.File, cfg.Telemetry.Traces = "", &c.traces
 		if got := strings.TrimSuffix(cfg.Check().String(), "\n"); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+}
+
+func TestPush(t *testing.T) {
+	for _, c := range []struct {
+		src, want string
+		push      *Push
+	}{
+		{"{}", "", nil},
+		{"{ otlp: false }", "", nil},
+		{"{ otlp: off }", "", nil},
+		{"{ otlp: true }", "", &Push{"http://127.0.0.1:4318", false, time.Minute}},
+		{"{ otlp: {} }", "", &Push{"http://127.0.0.1:4318", false, time.Minute}},
+		{"{ otlp: { protocol: grpc, interval: 10s } }", "", &Push{"http://127.0.0.1:4317", true, 10 * time.Second}},
+		{"{ otlp: { endpoint: 'https://h/base/' } }", "", &Push{"https://h/base", false, time.Minute}},
+		{"{ otlp: { interval: 1ms } }", `x:1:43: telemetry.metrics.otlp.interval: got "1ms": is out of range; fix: between 1s and 1h`, nil},
+		{"{ otlp: { endpoint: 'http://u:word@h' } }", `x:1:43: telemetry.metrics.otlp.endpoint: got (hidden): has credentials, which are not sent; fix: put them into the environment: OTEL_EXPORTER_OTLP_HEADERS=authorization=…`, nil},
+		{"{ otlp: { endpoint: 'http://h/v1/metrics' } }", `x:1:43: telemetry.metrics.otlp.endpoint: got "http://h/v1/metrics": ends with /v1/metrics, which Veneer adds; fix: the base URL, without it`, nil},
+		{"{ otlp: { protocol: grpc, endpoint: 'http://h:4318' } }", `x:1:59: warning: telemetry.metrics.otlp.endpoint: got "http://h:4318": has the port of OTLP over HTTP, and the protocol is grpc; fix: protocol: http; or port 4317, as most receivers have it`, nil},
+	} {
+		cfg, problems := parseTest("x", []byte("telemetry: { metrics: "+c.src+" }"+tracedRest))
+		if got := strings.TrimSuffix(problems.String(), "\n"); got != c.want {
+			t.Errorf("%s\ngot  %s\nwant %s", c.src, got, c.want)
+		} else if c.want == "" {
+			if diff := cmp.Diff(c.push, cfg.Telemetry.Push); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", c.src, diff)
+			}
 		}
 	}
 }

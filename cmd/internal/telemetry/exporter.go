@@ -5,74 +5,147 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
+	"go.opentelemetry.io/otel"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"google.golang.org/grpc/status"
 )
 
-// exporter is an exporter whose exports can be cut, and that says in a log, now
-// and then, what was lost. To the SDK it reports no error: that would print it,
-// and a collector's words are not ours to print.
-type exporter struct {
-	inner sdktrace.SpanExporter
-	log   *slog.Logger
-	now   func() time.Time
-	ctx   context.Context // of all exports
-	cut   context.CancelFunc
+// outlet is what the exporters of all signals have in common: their exports can
+// be cut, and a log says, now and then, what was lost. To the SDK they report no
+// error: that would print it, and a collector's words are not ours to print.
+type outlet struct {
+	signal, unit string // as in "traces" and "spans"
+	log          *slog.Logger
+	now          func() time.Time
+	ctx          context.Context // of all exports
+	cut          context.CancelFunc
+	dropped      atomic.Int64 // units, in all
 
 	mu   sync.Mutex // guards what follows
 	told time.Time
-	lost int // spans, since it was told
+	lost int // units, since it was told
+}
+
+func newOutlet(signal, unit string, log *slog.Logger) *outlet {
+	o := &outlet{signal: signal, unit: unit, log: log, now: time.Now}
+	o.ctx, o.cut = context.WithCancel(context.Background())
+	return o
+}
+
+// send exports n units.
+func (o *outlet) send(ctx context.Context, n int, export func(context.Context) error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(o.ctx, cancel)()
+	err := o.ctx.Err()
+	if err == nil {
+		err = export(ctx)
+	}
+	if err != nil {
+		o.failed(rejected(err, n), err)
+	}
+}
+
+// tellAgain is how long nothing more is said of a collector that fails.
+const tellAgain = time.Minute
+
+func (o *outlet) failed(n int, err error) {
+	o.dropped.Add(int64(n))
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lost += n
+	if now := o.now(); o.told.IsZero() || now.Sub(o.told) >= tellAgain {
+		o.log.Warn(o.signal+" cannot be exported", o.unit, o.lost, "error", words(err))
+		o.told, o.lost = now, 0
+	}
+}
+
+// last tells of what was lost since it was told.
+func (o *outlet) last() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.lost > 0 {
+		o.log.Warn(o.signal+" could not be exported", o.unit, o.lost)
+		o.lost = 0
+	}
+}
+
+// exporter sends spans.
+type exporter struct {
+	*outlet
+	inner sdktrace.SpanExporter
+	held  atomic.Int64 // spans that have ended and are not sent yet
 }
 
 func newExporter(inner sdktrace.SpanExporter, log *slog.Logger) *exporter {
-	e := &exporter{inner: inner, log: log, now: time.Now}
-	e.ctx, e.cut = context.WithCancel(context.Background())
-	return e
+	return &exporter{outlet: newOutlet("traces", "spans", log), inner: inner}
 }
 
 // ExportSpans implements sdktrace.SpanExporter.
 func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(e.ctx, cancel)()
-	err := e.ctx.Err()
-	if err == nil {
-		err = e.inner.ExportSpans(ctx, spans)
-	}
-	if err != nil {
-		e.failed(len(spans), err)
-	}
+	defer e.held.Add(-int64(len(spans)))
+	e.send(ctx, len(spans), func(ctx context.Context) error { return e.inner.ExportSpans(ctx, spans) })
 	return nil
 }
 
 // Shutdown implements sdktrace.SpanExporter.
 func (e *exporter) Shutdown(ctx context.Context) error { return e.inner.Shutdown(ctx) }
 
-// tellAgain is how long nothing more is said of a collector that fails.
-const tellAgain = time.Minute
-
-func (e *exporter) failed(spans int, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.lost += spans
-	if now := e.now(); e.told.IsZero() || now.Sub(e.told) >= tellAgain {
-		e.log.Warn("traces cannot be exported", "spans", e.lost, "error", words(err))
-		e.told, e.lost = now, 0
-	}
+// queue is a batch processor that counts what does not fit: the SDK's own drops
+// it and tells nobody how much.
+type queue struct {
+	sdktrace.SpanProcessor
+	exporter *exporter
+	most     int64 // spans, those that are being sent included
 }
 
-// last tells of what was lost since it was told.
-func (e *exporter) last() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.lost > 0 {
-		e.log.Warn("traces could not be exported", "spans", e.lost)
-		e.lost = 0
+// OnEnd implements sdktrace.SpanProcessor. It never waits.
+func (q *queue) OnEnd(s sdktrace.ReadOnlySpan) {
+	if q.exporter.held.Add(1) > q.most {
+		q.exporter.held.Add(-1)
+		q.exporter.dropped.Add(1)
+		return
 	}
+	q.SpanProcessor.OnEnd(s)
+}
+
+// pusher sends metrics. What one push loses the next one has: the sums go on.
+type pusher struct {
+	*outlet
+	sdkmetric.Exporter
+}
+
+// Export implements sdkmetric.Exporter.
+func (p *pusher) Export(ctx context.Context, m *metricdata.ResourceMetrics) error {
+	p.send(ctx, 1, func(ctx context.Context) error { return p.Exporter.Export(ctx, m) })
+	return nil
+}
+
+// partial is how the error begins of a collector that took some and not all.
+const partial = "OTLP partial success: "
+
+// rejected says how many of n units an export lost that ended with err.
+func rejected(err error, n int) int {
+	text := err.Error()
+	at := strings.LastIndexByte(text, '(')
+	if !strings.Contains(text, partial) || at < 0 {
+		return n
+	}
+	count, _, _ := strings.Cut(text[at+1:], " ")
+	some, bad := strconv.Atoi(count)
+	if bad != nil {
+		return n
+	}
+	return max(0, min(some, n))
 }
 
 // words says why an export failed, without the collector's address, which may
@@ -84,6 +157,13 @@ func words(err error) string {
 	if errors.Is(err, context.Canceled) {
 		return "there was no time left"
 	}
+	if strings.Contains(err.Error(), partial) {
+		return "the collector did not take all"
+	}
+	// The text of a gRPC status may be the collector's.
+	if s, ok := status.FromError(err); ok {
+		return "gRPC: " + s.Code().String()
+	}
 	var failed *url.Error
 	if errors.As(err, &failed) {
 		return failed.Err.Error()
@@ -92,6 +172,14 @@ func words(err error) string {
 	const most = 200
 	text = strings.TrimRight(text, " (:")
 	return strings.ToValidUTF8(text[:min(len(text), most)], "\uFFFD")
+}
+
+// quieten gives the OpenTelemetry library its logger, of which there is one for
+// the process. It tells of environment variables by their values, and of a
+// collector's answers, and some are secrets.
+func quieten(log *slog.Logger) {
+	otel.SetLogger(logr.New(quiet{log}))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) { log.Warn("opentelemetry: an error, not shown for it may hold a secret") }))
 }
 
 // quiet logs what the OpenTelemetry library has to say without the values.

@@ -98,10 +98,10 @@ func (h histograms) Produce(context.Context) ([]metricdata.ScopeMetrics, error) 
 	var server, client []metricdata.HistogramDataPoint[float64]
 	now := time.Now()
 	h.t.routes.each(func(route string, c *RouteCounters) {
-		server = append(server, c.duration.point("http.route", route, now))
+		server = append(server, c.duration.point("http.route", route, h.t.began, now))
 	})
 	h.t.upstreams.each(func(upstream string, d *Histogram) {
-		client = append(client, d.point("upstream", upstream, now))
+		client = append(client, d.point("upstream", upstream, h.t.began, now))
 	})
 	out := metricdata.ScopeMetrics{Scope: instrumentation.Scope{Name: scope}}
 	for _, m := range []struct {
@@ -135,9 +135,10 @@ var boundSeconds = func() []float64 {
 
 // point reads the histogram. Count is the sum of the buckets that were read, so
 // that the two agree while others count.
-func (h *Histogram) point(key, value string, now time.Time) metricdata.HistogramDataPoint[float64] {
+func (h *Histogram) point(key, value string, began, now time.Time) metricdata.HistogramDataPoint[float64] {
 	p := metricdata.HistogramDataPoint[float64]{
 		Attributes:   attribute.NewSet(attribute.String(key, value)),
+		StartTime:    began,
 		Time:         now,
 		Bounds:       boundSeconds,
 		BucketCounts: make([]uint64, len(h.buckets)),

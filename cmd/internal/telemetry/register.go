@@ -14,6 +14,7 @@ const (
 	UpstreamHealthy                // veneer_upstream_healthy{upstream,server}: 1 or 0
 	Purges                         // veneer_purges_total{kind}
 	AccessLogDropped               // veneer_access_log_dropped_total{cause}: slow or failed
+	TelemetryDropped               // veneer_telemetry_dropped_total{signal}; this package counts it
 	ConfigReloads                  // veneer_config_reloads_total{result}
 	ConfigSuccessful               // veneer_config_last_reload_successful: 1 or 0
 	ConfigLoaded                   // veneer_config_loaded_timestamp_seconds: Unix time
@@ -39,6 +40,7 @@ var definitions = [metricCount]definition{
 	UpstreamHealthy:  {"veneer.upstream.healthy", "", "Whether a server takes requests: 1 or 0.", []string{"upstream", "server"}, false},
 	Purges:           {"veneer.purges", "", "Purges, by kind.", []string{"kind"}, true},
 	AccessLogDropped: {"veneer.access.log.dropped", "", "Lines that the access log lost, by cause: slow, the output took them too slowly; failed, it refused them.", []string{"cause"}, true},
+	TelemetryDropped: {"veneer.telemetry.dropped", "", "Spans and pushes of metrics that no collector took, by signal.", []string{"signal"}, true},
 
 	ConfigReloads:    {"veneer.config.reloads", "", "Attempts to reload the configuration, by result.", []string{"result"}, true},
 	ConfigSuccessful: {"veneer.config.last.reload.successful", "", "Whether the last attempt to reload the configuration succeeded: 1 or 0.", nil, false},

@@ -1,5 +1,5 @@
 // Package telemetry keeps the numbers of the process and writes them out as
-// Prometheus metrics, and sends the traces of some requests to a collector. It
+// Prometheus metrics, and sends them and the traces of some requests to a collector. It
 // is the only package that imports the OpenTelemetry SDK.
 //
 // Nothing here is asked for a number while a request is served: the hot path
@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -35,8 +36,9 @@ type Config struct {
 	Version     string // service.version; "" leaves it out
 	Prometheus  bool   // false: nothing is exported, counting goes on
 
-	Traces *TracesConfig // nil: none
-	Log    *slog.Logger  // what becomes of the traces; nil: nothing is logged
+	Metrics *MetricsConfig // where metrics are sent to as well; nil: nowhere
+	Traces  *TracesConfig  // nil: none
+	Log     *slog.Logger   // what becomes of what is sent; nil: nothing is logged
 }
 
 // Telemetry owns the counters of the process. They live as long as it does, so
@@ -46,6 +48,8 @@ type Telemetry struct {
 	provider *sdkmetric.MeterProvider
 	handler  http.Handler
 	traces   *Traces // nil: none
+	push     *pusher // nil: metrics are not sent
+	began    time.Time
 
 	routes    table[RouteCounters]
 	upstreams table[Histogram]
@@ -59,7 +63,11 @@ const scope = "veneer"
 
 // New makes a Telemetry. The caller owns it and ends it with Shutdown.
 func New(cfg Config) (*Telemetry, error) {
-	t := &Telemetry{handler: http.NotFoundHandler()}
+	t := &Telemetry{handler: http.NotFoundHandler(), began: time.Now()}
+	log := cfg.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	t.routes.make = newRouteCounters
 	t.upstreams.make = newHistogram
 	res, err := describe(cfg)
@@ -74,19 +82,26 @@ func New(cfg Config) (*Telemetry, error) {
 		}
 		options = append(options, sdkmetric.WithReader(reader))
 	}
+	push, err := t.newPush(cfg.Metrics, log)
+	if err != nil {
+		return nil, err
+	}
+	if push != nil {
+		options = append(options, sdkmetric.WithReader(push))
+	}
 	t.provider = sdkmetric.NewMeterProvider(options...)
 	if err := t.instruments(t.provider.Meter(scope)); err != nil {
 		return nil, fmt.Errorf("cannot make the instruments: %w", err)
 	}
 	if cfg.Traces != nil {
-		log := cfg.Log
-		if log == nil {
-			log = slog.New(slog.DiscardHandler)
-		}
 		if t.traces, err = newTraces(*cfg.Traces, res, log); err != nil {
+			ended, cancel := context.WithCancel(context.Background())
+			cancel()
+			_ = t.Shutdown(ended) // nothing was counted yet
 			return nil, err
 		}
 	}
+	t.Register(TelemetryDropped, t.dropped)
 	return t, nil
 }
 
@@ -146,12 +161,21 @@ func (t *Telemetry) MeterProvider() metric.MeterProvider { return t.provider }
 // Traces returns the traces of requests, nil when there are none.
 func (t *Telemetry) Traces() *Traces { return t.traces }
 
-// Shutdown ends the export: what is left of the traces is sent until ctx ends,
+// Shutdown ends the export: what is left is sent until ctx ends,
 // and it returns soon after that. Counting goes on, unseen.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
-	err := t.provider.Shutdown(ctx)
+	var metrics, traces error
+	var both sync.WaitGroup // a collector that takes no metrics takes no time from the spans
+	both.Go(func() {
+		metrics = t.provider.Shutdown(ctx)
+		if t.push != nil {
+			t.push.cut()
+			t.push.last()
+		}
+	})
 	if t.traces != nil {
-		err = errors.Join(err, t.traces.shutdown(ctx))
+		traces = t.traces.shutdown(ctx)
 	}
-	return err
+	both.Wait()
+	return errors.Join(metrics, traces)
 }

@@ -128,6 +128,8 @@ func TestExpositionOfARouteAtRest(t *testing.T) {
 		`veneer_cache_requests_total{result="preflight",route="api"} 0`,
 		`veneer_cache_requests_total{result="revalidated",route="api"} 0`,
 		`veneer_cache_requests_total{result="stale",route="api"} 0`,
+		`veneer_telemetry_dropped_total{signal="metrics"} 0`,
+		`veneer_telemetry_dropped_total{signal="traces"} 0`,
 	}
 	if diff := cmp.Diff(want, lines(scrape(t, tel), "veneer_")); diff != "" {
 		t.Error(diff)
@@ -355,7 +357,7 @@ func TestHistogramBuckets(t *testing.T) {
 			}
 			want[slot]++
 		}
-		p := h.point("k", "v", time.Time{})
+		p := h.point("k", "v", time.Time{}, time.Time{})
 		if diff := cmp.Diff(want, p.BucketCounts); diff != "" || p.Count != uint64(len(durations)) || p.Sum != sum.Seconds() {
 			t.Errorf("count %d, sum %v, want %v: %s", p.Count, p.Sum, sum.Seconds(), diff)
 		}

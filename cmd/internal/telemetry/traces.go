@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"strings"
 	"time"
 
-	"github.com/go-logr/logr"
-	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -22,23 +20,13 @@ import (
 // OTEL_TRACES_SAMPLER and its _ARG, and all OTEL_EXPORTER_OTLP_* and OTEL_BSP_*
 // that the exporter knows.
 type TracesConfig struct {
-	Endpoint string  // base URL of an OTLP/HTTP receiver
+	Endpoint string  // base URL of an OTLP receiver
+	GRPC     bool    // else OTLP over HTTP
 	Sample   float64 // of the requests that come without a trace, from 0 to 1
 	// Random gives 64 random bits, to any number of goroutines; nil means
 	// math/rand.
 	Random func() uint64
 }
-
-// The environment variables that are looked at here; the exporter looks at
-// others by itself.
-const (
-	envDisabled       = "OTEL_SDK_DISABLED"
-	envExporter       = "OTEL_TRACES_EXPORTER"
-	envSampler        = "OTEL_TRACES_SAMPLER"
-	envSamplerArg     = "OTEL_TRACES_SAMPLER_ARG"
-	envEndpoint       = "OTEL_EXPORTER_OTLP_ENDPOINT"
-	envTracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
-)
 
 // Traces begins the spans of requests and sends them to a collector, in the
 // background: a collector that is slow, or not there, costs spans and nothing
@@ -53,18 +41,16 @@ type Traces struct {
 // newTraces returns nil when the environment wants no traces. The caller ends
 // it with shutdown.
 func newTraces(cfg TracesConfig, about *resource.Resource, log *slog.Logger) (*Traces, error) {
-	if strings.EqualFold(os.Getenv(envDisabled), "true") || os.Getenv(envExporter) == "none" {
+	if disabled() || os.Getenv(envExporter) == "none" {
 		log.Info("the environment switches traces off")
 		return nil, nil
 	}
 	t := &Traces{sampler: newSampler(cfg.Sample, cfg.Random)}
 	if name := t.sampler.fromEnvironment(); name != "" {
-		log.Warn("an environment variable makes no sense and is not used", "variable", name)
+		warnVariable(log, name)
 	}
-	// The library tells of environment variables by their values, and some are
-	// secrets. There is one logger for the process.
-	otel.SetLogger(logr.New(quiet{log}))
-	inner, err := otlptracehttp.New(context.Background(), endpoint(cfg.Endpoint, log)...)
+	quieten(log)
+	inner, err := spanExporter(newReceiver("traces", cfg.Endpoint, cfg.GRPC, log))
 	if err != nil {
 		return nil, fmt.Errorf("cannot make the exporter of traces: %w", err)
 	}
@@ -76,37 +62,33 @@ func newTraces(cfg TracesConfig, about *resource.Resource, log *slog.Logger) (*T
 	if err != nil {
 		return nil, fmt.Errorf("cannot describe the service: %w", err)
 	}
+	most := positive(envQueue, sdktrace.DefaultMaxQueueSize, log)
+	batches := sdktrace.NewBatchSpanProcessor(t.exporter, sdktrace.WithMaxQueueSize(most))
 	t.provider = sdktrace.NewTracerProvider(
 		sdktrace.WithResource(about),
 		// Who gets here has been sampled.
 		sdktrace.WithSampler(sdktrace.AlwaysSample()),
 		// Bounded, and what does not fit is dropped: 2048 spans, unless the
 		// environment says otherwise.
-		sdktrace.WithSpanProcessor(sdktrace.NewBatchSpanProcessor(t.exporter)),
+		sdktrace.WithSpanProcessor(&queue{batches, t.exporter, int64(most)}),
 	)
 	t.tracer = t.provider.Tracer(scope)
 	return t, nil
 }
 
-// endpoint returns where the exporter sends to: what the environment says, else
-// base. The library reads the environment by itself, but an option wins over
-// that.
-func endpoint(base string, log *slog.Logger) []otlptracehttp.Option {
-	for _, name := range []string{envTracesEndpoint, envEndpoint} { // the first is the stronger one
-		text := os.Getenv(name)
-		if text == "" {
-			continue
+func spanExporter(to receiver) (sdktrace.SpanExporter, error) {
+	if to.grpc {
+		var options []otlptracegrpc.Option
+		if to.url != "" {
+			options = append(options, otlptracegrpc.WithEndpointURL(to.url))
 		}
-		if u, err := url.Parse(text); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
-			log.Info("traces are exported", "collector", u.Host, "from", name)
-			return nil
-		}
-		log.Warn("an environment variable makes no sense and is not used", "variable", name)
+		return otlptracegrpc.New(context.Background(), options...)
 	}
-	if u, err := url.Parse(base); err == nil {
-		log.Info("traces are exported", "collector", u.Host)
+	var options []otlptracehttp.Option
+	if to.url != "" {
+		options = append(options, otlptracehttp.WithEndpointURL(to.url))
 	}
-	return []otlptracehttp.Option{otlptracehttp.WithEndpointURL(strings.TrimRight(base, "/") + "/v1/traces")}
+	return otlptracehttp.New(context.Background(), options...)
 }
 
 // Sample decides whether a request with these lines of the traceparent field

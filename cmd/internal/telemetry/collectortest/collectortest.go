@@ -1,5 +1,5 @@
 // Package collectortest is an OpenTelemetry collector for tests: it takes
-// traces over HTTP as a real one does, and shows them.
+// traces and metrics over HTTP or gRPC as a real one does, and shows them.
 package collectortest
 
 import (
@@ -13,8 +13,10 @@ import (
 	"sync"
 	"testing"
 
+	collectormetricspb "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	metricspb "go.opentelemetry.io/proto/otlp/metrics/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 )
@@ -41,6 +43,8 @@ type Collector struct {
 	spans    []Span
 	resource map[string]string
 	requests []*http.Request
+	metrics  map[string]*metricspb.Metric
+	pushes   int
 }
 
 // New starts a Collector.
@@ -70,13 +74,28 @@ func (c *Collector) take(r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if strings.HasSuffix(r.URL.Path, "/v1/metrics") {
+		var all collectormetricspb.ExportMetricsServiceRequest
+		if err := proto.Unmarshal(b, &all); err != nil {
+			return err
+		}
+		c.takeMetrics(&all)
+		return nil
+	}
 	var all collectorpb.ExportTraceServiceRequest
 	if err := proto.Unmarshal(b, &all); err != nil {
 		return err
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.requests = append(c.requests, r)
+	c.mu.Unlock()
+	c.takeSpans(&all)
+	return nil
+}
+
+func (c *Collector) takeSpans(all *collectorpb.ExportTraceServiceRequest) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, of := range all.GetResourceSpans() {
 		c.resource = attributes(of.GetResource().GetAttributes())
 		for _, scope := range of.GetScopeSpans() {
@@ -85,7 +104,6 @@ func (c *Collector) take(r *http.Request) error {
 			}
 		}
 	}
-	return nil
 }
 
 func spanOf(s *tracepb.Span) Span {
