@@ -39,6 +39,7 @@ type Options struct {
 type App struct {
 	log       *slog.Logger
 	telemetry *telemetry.Telemetry
+	trusted   atomic.Pointer[func(peer string) bool] // of the current plan
 	recorder  *recorder
 	accessLog accessLog
 	store     *memory.Store
@@ -88,7 +89,7 @@ func Build(cfg *config.Config, opt Options) (*App, error) {
 func (a *App) build(cfg *config.Config, opt Options) (err error) {
 	if a.telemetry, err = telemetry.New(telemetry.Config{
 		ServiceName: cfg.Telemetry.ServiceName, Version: opt.Version, Prometheus: cfg.Telemetry.Prometheus,
-		Metrics: metricsConfig(cfg), Traces: tracesConfig(cfg), Log: a.log,
+		Metrics: metricsConfig(cfg), Traces: a.tracesConfig(cfg), Log: a.log,
 	}); err != nil {
 		return err
 	}

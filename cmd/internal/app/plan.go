@@ -152,6 +152,7 @@ func (a *App) adopt(p *plan) {
 		}
 	}
 	a.engine.Swap(p.engine)
+	a.trusted.Store(&p.engine.Trusted)
 	a.plan = p
 	if old == nil {
 		return

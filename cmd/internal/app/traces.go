@@ -15,12 +15,18 @@ import (
 	"veneer/corslayer/origin"
 )
 
-func tracesConfig(cfg *config.Config) *telemetry.TracesConfig {
+func (a *App) tracesConfig(cfg *config.Config) *telemetry.TracesConfig {
 	t := cfg.Telemetry.Traces
 	if t == nil {
 		return nil
 	}
-	return &telemetry.TracesConfig{Endpoint: t.Endpoint, GRPC: t.GRPC, Sample: t.Sample}
+	return &telemetry.TracesConfig{Endpoint: t.Endpoint, GRPC: t.GRPC, Sample: t.Sample, Parents: t.Parents, Known: a.knows}
+}
+
+// knows reports whether the current plan trusts peer.
+func (a *App) knows(peer string) bool {
+	trusted := a.trusted.Load()
+	return trusted != nil && *trusted != nil && (*trusted)(peer)
 }
 
 func metricsConfig(cfg *config.Config) *telemetry.MetricsConfig {
@@ -37,7 +43,7 @@ func laneSample(t *telemetry.Traces) func(*cache.Request) bool {
 	if t == nil {
 		return nil
 	}
-	return func(q *cache.Request) bool { return t.Sample(q.Fields.Values("Traceparent")) }
+	return func(q *cache.Request) bool { return t.Sample(q.Fields.Values("Traceparent"), q.Peer) }
 }
 
 // tracer begins the spans of the engine.
@@ -57,7 +63,7 @@ func (t tracer) Sample(ctx context.Context, q *cache.Request) bool {
 	if sampled, decided := server.Sampled(ctx); decided {
 		return sampled
 	}
-	return t.traces.Sample(q.Fields.Values("Traceparent"))
+	return t.traces.Sample(q.Fields.Values("Traceparent"), q.Peer)
 }
 
 // Start implements cache.Tracer.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"veneer/cmd/internal/config"
+	"veneer/cmd/internal/telemetry"
 	"veneer/cmd/internal/telemetry/collectortest"
 )
 
@@ -241,5 +243,31 @@ server OPTIONS */ 204 result=preflight stored=false collapsed=false {cors.decisi
 				}
 			}
 		})
+	}
+}
+
+// A parent from a peer that is not trusted makes no trace where only those of
+// trusted ones do, in the lane (the hit) as behind it.
+func TestParentsOfTrustedPeers(t *testing.T) {
+	for _, trusted := range []bool{false, true} {
+		r := runTraced(t, upstreamOf(t, page("Cache-Control: max-age=60")), 0, func(c *config.Config) {
+			c.Server.Lane = true
+			c.Telemetry.Traces.Parents = telemetry.ParentsTrusted
+			if trusted {
+				c.Server.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+			}
+		})
+		for range 2 {
+			r.get("/a", "Traceparent: "+sampledParent)
+		}
+		n := 0
+		for _, s := range r.spans() {
+			if s.Kind == "server" && s.Parent == sampledParent[36:52] {
+				n++
+			}
+		}
+		if want := map[bool]int{true: 2}[trusted]; n != want {
+			t.Errorf("trusted %t: %d requests are traced, want %d", trusted, n, want)
+		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"veneer/cache/key"
 	"veneer/cache/rfc9111"
 	"veneer/cmd/internal/accesslog"
+	"veneer/cmd/internal/telemetry"
 )
 
 // Config is a checked configuration with every default in place. It is built
@@ -172,9 +173,10 @@ type Push struct {
 // Traces says which requests get a trace, and where it goes. What the
 // environment says (OTEL_*) wins over both.
 type Traces struct {
-	Endpoint string  // base URL of an OTLP receiver: http or https, without a slash at its end
-	Sample   float64 // of the requests without a traceparent, from 0 to 1
-	GRPC     bool    // OTLP over gRPC; else over HTTP
+	Endpoint string            // base URL of an OTLP receiver: http or https, without a slash at its end
+	Sample   float64           // of the requests without a traceparent, from 0 to 1
+	GRPC     bool              // OTLP over gRPC; else over HTTP
+	Parents  telemetry.Parents // whose traceparent decides
 }
 
 // Upstream returns the upstream of that name, or nil.

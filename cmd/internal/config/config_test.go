@@ -284,7 +284,7 @@ func TestGoodEvery(t *testing.T) {
 		Routes:    []Route{all, legacy, none, pass},
 		Store:     Store{MemorySize: 256 << 20},
 		Telemetry: Telemetry{
-			ServiceName: "edge", Traces: &Traces{"https://otel.example.com/base", 0.001, false},
+			ServiceName: "edge", Traces: &Traces{"https://otel.example.com/base", 0.001, false, 0},
 			AccessLog: &accesslog.Config{
 				Path: "stderr", Format: accesslog.Combined, Fields: []accesslog.Field{accesslog.Cache},
 				Sample: 0.5, Errors: true, Buffer: 8 << 10, Flush: 2 * time.Second,

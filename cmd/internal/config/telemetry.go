@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"veneer/cmd/internal/telemetry"
 )
 
 // traces reads which requests are traced; without the key none is.
@@ -22,6 +24,9 @@ func (r *reader) traces(s *section, dst *Telemetry) {
 			t.Sample = ratio
 		}
 	}
+	choice(sub, "parents", &t.Parents, option[telemetry.Parents]{"bounded", telemetry.ParentsBounded},
+		option[telemetry.Parents]{"all", telemetry.ParentsAll}, option[telemetry.Parents]{"trusted", telemetry.ParentsTrusted},
+		option[telemetry.Parents]{"none", telemetry.ParentsNone})
 	sub.done()
 	dst.Traces = t
 }

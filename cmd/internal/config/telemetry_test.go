@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"veneer/cmd/internal/telemetry"
 )
 
 const tracedRest = `
@@ -22,12 +24,13 @@ func TestTraces(t *testing.T) {
 		{"not there", "telemetry: {}", nil},
 		{"off", "telemetry: { traces: off }", nil},
 		{"false", "telemetry: { traces: false }", nil},
-		{"empty", "telemetry: { traces: {} }", &Traces{"http://127.0.0.1:4318", 0.01, false}},
-		{"as in the sample", "telemetry: { traces: { endpoint: http://127.0.0.1:4318, sample: 0.01 } }", &Traces{"http://127.0.0.1:4318", 0.01, false}},
-		{"a base path, and all", "telemetry: { traces: { endpoint: 'https://otel.example/a/', sample: 1 } }", &Traces{"https://otel.example/a", 1, false}},
-		{"none of its own", "telemetry: { traces: { sample: 0 } }", &Traces{"http://127.0.0.1:4318", 0, false}},
-		{"gRPC has its own port", "telemetry: { traces: { protocol: grpc } }", &Traces{"http://127.0.0.1:4317", 0.01, true}},
-		{"gRPC elsewhere", "telemetry: { traces: { protocol: grpc, endpoint: 'https://otel.example:4317' } }", &Traces{"https://otel.example:4317", 0.01, true}},
+		{"empty", "telemetry: { traces: {} }", &Traces{"http://127.0.0.1:4318", 0.01, false, 0}},
+		{"as in the sample", "telemetry: { traces: { endpoint: http://127.0.0.1:4318, sample: 0.01 } }", &Traces{"http://127.0.0.1:4318", 0.01, false, 0}},
+		{"a base path, and all", "telemetry: { traces: { endpoint: 'https://otel.example/a/', sample: 1 } }", &Traces{"https://otel.example/a", 1, false, 0}},
+		{"none of its own", "telemetry: { traces: { sample: 0 } }", &Traces{"http://127.0.0.1:4318", 0, false, 0}},
+		{"gRPC has its own port", "telemetry: { traces: { protocol: grpc } }", &Traces{"http://127.0.0.1:4317", 0.01, true, 0}},
+		{"parents", "telemetry: { traces: { parents: trusted } }", &Traces{"http://127.0.0.1:4318", 0.01, false, telemetry.ParentsTrusted}},
+		{"gRPC elsewhere", "telemetry: { traces: { protocol: grpc, endpoint: 'https://otel.example:4317' } }", &Traces{"https://otel.example:4317", 0.01, true, 0}},
 	} {
 		cfg, problems := parseTest("x", []byte(c.src+tracedRest))
 		if len(problems) > 0 {
@@ -81,9 +84,9 @@ func TestTracesBuiltInCode(t *testing.T) {
 		want   string
 	}{
 		{Traces{}, ""},
-		{Traces{"http://u:word@h", 1, false}, "telemetry.traces.endpoint: has credentials, which are not sent; fix: put them into the environment: OTEL_EXPORTER_OTLP_HEADERS=authorization=…"},
-		{Traces{"http://h", math.NaN(), false}, "telemetry.traces.sample: got NaN: is out of range; fix: from 0 to 1"},
-		{Traces{"http://h", -1, false}, "telemetry.traces.sample: got -1: is out of range; fix: from 0 to 1"},
+		{Traces{"http://u:word@h", 1, false, 0}, "telemetry.traces.endpoint: has credentials, which are not sent; fix: put them into the environment: OTEL_EXPORTER_OTLP_HEADERS=authorization=…"},
+		{Traces{"http://h", math.NaN(), false, 0}, "telemetry.traces.sample: got NaN: is out of range; fix: from 0 to 1"},
+		{Traces{"http://h", -1, false, 0}, "telemetry.traces.sample: got -1: is out of range; fix: from 0 to 1"},
 	} {
 		cfg, problems := parseTest("x", []byte(tracedRest))
 		if len(problems) > 0 {

@@ -40,7 +40,7 @@ func BenchmarkRecordHit(b *testing.B) {
 func TestSampleAllocatesNothing(t *testing.T) {
 	s := newSampler(0.01, nil)
 	for name, lines := range unsampledLines {
-		if n := testing.AllocsPerRun(1000, func() { s.sample(lines) }); n != 0 {
+		if n := testing.AllocsPerRun(1000, func() { s.sample(lines, "") }); n != 0 {
 			t.Errorf("%s: %v allocations, want 0", name, n)
 		}
 	}
@@ -58,7 +58,7 @@ func BenchmarkSample(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				s.sample(lines)
+				s.sample(lines, "")
 			}
 		})
 	}

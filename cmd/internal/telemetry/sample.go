@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 )
@@ -16,6 +17,11 @@ type sampler struct {
 	parent bool          // a valid traceparent decides
 	below  uint64        // of 63 random bits, as the SDK's ratio has it
 	random func() uint64 // safe for concurrent use
+
+	parents   Parents
+	known     func(peer string) bool // nil: nobody
+	strangers *pace
+	now       func() time.Time
 }
 
 // newSampler draws for the requests that come without a trace.
@@ -23,7 +29,7 @@ func newSampler(ratio float64, random func() uint64) sampler {
 	if random == nil {
 		random = rand.Uint64
 	}
-	s := sampler{parent: true, random: random}
+	s := sampler{parent: true, random: random, strangers: new(pace), now: time.Now}
 	s.setRatio(ratio)
 	return s
 }
@@ -74,13 +80,15 @@ func (s *sampler) fromEnvironment() (misunderstood string) {
 	return ""
 }
 
-// sample decides about a request with these lines of the traceparent field.
-func (s *sampler) sample(traceparent []string) bool {
+// sample decides about a request with these lines of the traceparent field from
+// peer.
+func (s *sampler) sample(traceparent []string, peer string) bool {
 	if len(traceparent) > 0 {
-		if p, ok := parseParent(traceparent); ok {
-			if s.parent {
-				return p.flags.IsSampled()
-			}
+		p, ok := parseParent(traceparent)
+		switch {
+		case ok && s.heeds(p, peer):
+			return p.flags.IsSampled()
+		case ok && !s.parent:
 			// As every service decides that has the same ratio.
 			return binary.BigEndian.Uint64(p.trace[8:])>>1 < s.below
 		}

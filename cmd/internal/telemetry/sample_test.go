@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
@@ -58,10 +59,10 @@ func TestSampleByParent(t *testing.T) {
 			wantAlways, wantNever = c.sampled, c.sampled
 		}
 		picks, refuses := newSampler(0.5, always), newSampler(0.5, never)
-		if got := picks.sample(c.lines); got != wantAlways {
+		if got := picks.sample(c.lines, ""); got != wantAlways {
 			t.Errorf("%s: %v where the draw says yes, want %v", c.name, got, wantAlways)
 		}
-		if got := refuses.sample(c.lines); got != wantNever {
+		if got := refuses.sample(c.lines, ""); got != wantNever {
 			t.Errorf("%s: %v where the draw says no, want %v", c.name, got, wantNever)
 		}
 	}
@@ -104,7 +105,7 @@ func TestSampleRatio(t *testing.T) {
 		s := newSampler(c.ratio, rand.New(rand.NewPCG(1, 2)).Uint64)
 		n := 0
 		for range draws {
-			if s.sample(nil) {
+			if s.sample(nil, "") {
 				n++
 			}
 		}
@@ -113,10 +114,10 @@ func TestSampleRatio(t *testing.T) {
 		}
 	}
 	for _, random := range []func() uint64{always, never} { // the ends are exact
-		if s := newSampler(1, random); !s.sample(nil) {
+		if s := newSampler(1, random); !s.sample(nil, "") {
 			t.Error("ratio 1 leaves a request out")
 		}
-		if s := newSampler(0, random); s.sample(nil) {
+		if s := newSampler(0, random); s.sample(nil, "") {
 			t.Error("ratio 0 takes a request")
 		}
 	}
@@ -148,9 +149,54 @@ func TestSamplerFromEnvironment(t *testing.T) {
 		t.Setenv(envSamplerArg, c.arg)
 		s := newSampler(0.5, always)
 		name := s.fromEnvironment()
-		got := asked{s.sample(nil), s.sample([]string{sampledParent}), s.sample([]string{unsampledParent})}
+		got := asked{s.sample(nil, ""), s.sample([]string{sampledParent}, ""), s.sample([]string{unsampledParent}, "")}
 		if got != c.want || name != c.misunderstood {
 			t.Errorf("%s %s: %+v %q, want %+v %q", c.sampler, c.arg, got, name, c.want, c.misunderstood)
+		}
+	}
+}
+
+// Whose traceparent decides, and how many strangers' do in a second.
+func TestParents(t *testing.T) {
+	const friend, stranger = "10.0.0.1:1", "192.0.2.1:1"
+	for _, c := range []struct {
+		parents           Parents
+		friends, stranger int  // of 250 sampled parents at once
+		suppressed        bool // an unsampled parent of a stranger decides
+	}{
+		{ParentsBounded, 250, StrangersPerSecond, true},
+		{ParentsAll, 250, 250, true},
+		{ParentsTrusted, 250, 0, false},
+		{ParentsNone, 0, 0, false},
+	} {
+		s := newSampler(0, nil)
+		now := time.Unix(1_700_000_000, 0)
+		s.now = func() time.Time { return now }
+		s.parents, s.known = c.parents, func(peer string) bool { return peer == friend }
+		count := func(peer string) (n int) {
+			for range 250 {
+				if s.sample([]string{sampledParent}, peer) {
+					n++
+				}
+			}
+			return n
+		}
+		if f, o := count(friend), count(stranger); f != c.friends || o != c.stranger {
+			t.Errorf("%d: %d of friends, %d of strangers", c.parents, f, o)
+		}
+		if c.parents == ParentsBounded {
+			now = now.Add(time.Second / 10)
+			if n := count(stranger); n != StrangersPerSecond/10 {
+				t.Errorf("%d strangers a tenth of a second later", n)
+			}
+			now = now.Add(time.Hour)
+			if n := count(stranger); n != StrangersPerSecond {
+				t.Errorf("%d strangers an hour later", n)
+			}
+		}
+		s.setRatio(1)
+		if got := !s.sample([]string{unsampledParent}, stranger); got != c.suppressed {
+			t.Errorf("%d: an unsampled parent decides: %t", c.parents, got)
 		}
 	}
 }

@@ -23,6 +23,10 @@ type TracesConfig struct {
 	Endpoint string  // base URL of an OTLP receiver
 	GRPC     bool    // else OTLP over HTTP
 	Sample   float64 // of the requests that come without a trace, from 0 to 1
+	Parents  Parents // whose traces go on
+	// Known reports whether peer, a host:port, is trusted, to any number of
+	// goroutines; nil means that nobody is.
+	Known func(peer string) bool
 	// Random gives 64 random bits, to any number of goroutines; nil means
 	// math/rand.
 	Random func() uint64
@@ -46,6 +50,7 @@ func newTraces(cfg TracesConfig, about *resource.Resource, log *slog.Logger) (*T
 		return nil, nil
 	}
 	t := &Traces{sampler: newSampler(cfg.Sample, cfg.Random)}
+	t.sampler.parents, t.sampler.known = cfg.Parents, cfg.Known
 	if name := t.sampler.fromEnvironment(); name != "" {
 		warnVariable(log, name)
 	}
@@ -91,10 +96,12 @@ func spanExporter(to receiver) (sdktrace.SpanExporter, error) {
 	return otlptracehttp.New(context.Background(), options...)
 }
 
-// Sample decides whether a request with these lines of the traceparent field
-// gets a trace: as the traceparent says where it is valid, else by the ratio.
-// Ask once a request.
-func (t *Traces) Sample(traceparent []string) bool { return t.sampler.sample(traceparent) }
+// Sample decides whether a request with these lines of the traceparent field,
+// from that peer, gets a trace: as the traceparent says where it is valid and
+// heeded, else by the ratio. Ask once a request.
+func (t *Traces) Sample(traceparent []string, peer string) bool {
+	return t.sampler.sample(traceparent, peer)
+}
 
 // Start begins the span of a request that Sample has picked, below the one that
 // its fields name; fields returns the lines of one, of which copies are kept. The
