@@ -21,8 +21,14 @@ func (s *sink) Header() http.Header         { return s.header }
 func (s *sink) WriteHeader(int)             {}
 func (s *sink) Write(p []byte) (int, error) { return len(p), nil }
 
+// What hitter takes for a share: no telemetry at all, and metrics alone.
+const (
+	telemetryOff = -2
+	metricsOnly  = -1
+)
+
 // hitter returns a function that is answered with a hit, by an engine that
-// samples that share; below zero it has no traces at all.
+// counts it, and samples that share.
 func hitter(tb testing.TB, sample float64, traceparent string) func() {
 	store, err := memory.New(memory.Config{Size: 8 << 20})
 	if err != nil {
@@ -43,8 +49,14 @@ func hitter(tb testing.TB, sample float64, traceparent string) func() {
 		fmt.Fprint(w, "hello")
 		return w.Result()
 	})
+	var counts cache.Recorder
+	if sample != telemetryOff {
+		r := newRecorder(tel)
+		r.add([]string{"all"})
+		counts = r
+	}
 	engine := cache.New(cache.Config{
-		Trace: engineTracer(tel.Traces()),
+		Trace: engineTracer(tel.Traces()), Recorder: counts,
 		Plan: &cache.Plan{Router: anyRoute{&cache.Route{
 			Name: "all", CORS: nobodys{}, Upstream: up, Store: store, MaxObject: 1 << 20, Variants: 1,
 		}}},
@@ -67,26 +79,30 @@ func hitter(tb testing.TB, sample float64, traceparent string) func() {
 	return hit
 }
 
-// A hit that gets no trace allocates as little as without traces: nothing.
+// A hit that gets no trace allocates as little as without telemetry: nothing.
 func TestUntracedHitAllocatesNothing(t *testing.T) {
-	for _, parent := range []string{"", unsampledParent} {
-		if n := testing.AllocsPerRun(500, hitter(t, 0, parent)); n != 0 {
-			t.Errorf("traceparent %q: %v allocations", parent, n)
+	for _, sample := range []float64{telemetryOff, metricsOnly, 0} {
+		for _, parent := range []string{"", unsampledParent} {
+			if n := testing.AllocsPerRun(500, hitter(t, sample, parent)); n != 0 {
+				t.Errorf("sample %v, traceparent %q: %v allocations", sample, parent, n)
+			}
 		}
 	}
 }
 
-func BenchmarkTracedHit(b *testing.B) {
+// BenchmarkTelemetry is a hit through the handler. The collector never answers,
+// so that no export takes time from it.
+func BenchmarkTelemetry(b *testing.B) {
 	for _, c := range []struct {
 		name   string
 		sample float64
 		parent string
 	}{
-		{"no traces", -1, ""},
-		{"no traces, a parent", -1, unsampledParent},
-		{"unsampled", 0, ""},
+		{"off", telemetryOff, ""},
+		{"metrics only", metricsOnly, ""},
 		{"unsampled parent", 0, unsampledParent},
-		{"sampled", 1, ""},
+		{"traces 1%", 0.01, ""},
+		{"traces 100%", 1, ""},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			hit := hitter(b, c.sample, c.parent)
