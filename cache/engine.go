@@ -193,6 +193,9 @@ func (x *exchange) record() {
 	x.counted = true
 	x.decision.Took = x.e.since(x.decision.Start)
 	x.decision.Cut = x.abort && !x.decision.Left
+	if x.span != nil {
+		x.decision.Span = x.span.Span
+	}
 	x.e.recorder.Record(&x.req, &x.decision)
 }
 

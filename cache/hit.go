@@ -137,6 +137,7 @@ func (h *Hit) Answered(unsent int) {
 	var s *span
 	if h.traced {
 		s = h.beginTrace()
+		h.decision.Span = s.Span
 	}
 	h.decision.Took = h.e.since(h.now)
 	if h.e.recorder != nil {

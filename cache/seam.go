@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"veneer/cache/cachestatus"
 	"veneer/cache/key"
 	"veneer/cache/rfc9111"
@@ -186,6 +188,7 @@ type Decision struct {
 	NotStored cachestatus.Reason
 	Start     time.Time
 	Took      time.Duration
+	Span      trace.Span // of a request that is traced, else nil
 
 	Delivery
 }

@@ -92,7 +92,11 @@ func (c *recorder) Record(q *cache.Request, d *cache.Decision) {
 	}
 	counters.Add(telemetry.Result(d.Result))
 	counters.AddStatus(d.Status)
-	counters.Observe(d.Took)
+	if d.Span != nil {
+		counters.ObserveTraced(d.Took, d.Span.SpanContext())
+	} else {
+		counters.Observe(d.Took)
+	}
 	if reason := notStored(d); reason != cachestatus.None {
 		counters.AddNotStored(reason)
 	}

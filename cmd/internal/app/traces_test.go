@@ -11,7 +11,9 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/trace"
 
+	"veneer/cache"
 	"veneer/cmd/internal/config"
 	"veneer/cmd/internal/telemetry"
 	"veneer/cmd/internal/telemetry/collectortest"
@@ -268,6 +270,26 @@ func TestParentsOfTrustedPeers(t *testing.T) {
 		}
 		if want := map[bool]int{true: 2}[trusted]; n != want {
 			t.Errorf("trusted %t: %d requests are traced, want %d", trusted, n, want)
+		}
+	}
+}
+
+// seen is an observer that hands on the spans of Decisions.
+type seen chan trace.Span
+
+func (s seen) Record(_ *cache.Request, d *cache.Decision) { s <- d.Span }
+
+// The Decision of a request that is traced has its span, behind the lane (the
+// miss) as in it, and no other has one.
+func TestDecisionHasItsSpan(t *testing.T) {
+	r := runTraced(t, upstreamOf(t, page("Cache-Control: max-age=60")), 0, func(c *config.Config) { c.Server.Lane = true })
+	spans := make(seen, 3)
+	r.recorder.attach(spans)
+	for _, parent := range []string{sampledParent, sampledParent, unsampledParent} {
+		r.get("/a", "Traceparent: "+parent)
+		s := <-spans
+		if got := s != nil && s.SpanContext().TraceID().String() == traceID; got != (parent == sampledParent) {
+			t.Errorf("%s: span %v", parent, s)
 		}
 	}
 }

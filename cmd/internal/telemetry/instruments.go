@@ -148,6 +148,11 @@ func (h *Histogram) point(key, value string, began, now time.Time) metricdata.Hi
 		n := uint64(h.buckets[i].Load())
 		p.BucketCounts[i] = n
 		p.Count += n
+		if e := h.traced[i].Load(); e != nil {
+			p.Exemplars = append(p.Exemplars, metricdata.Exemplar[float64]{
+				Time: e.at, Value: e.took.Seconds(), SpanID: e.span[:], TraceID: e.trace[:],
+			})
+		}
 	}
 	return p
 }

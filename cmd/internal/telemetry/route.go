@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"veneer/cache/cachestatus"
 )
 
@@ -96,6 +98,11 @@ func (c *RouteCounters) AddStatus(code int) {
 // response.
 func (c *RouteCounters) Observe(d time.Duration) { c.duration.Observe(d) }
 
+// ObserveTraced is Observe for a request that is traced.
+func (c *RouteCounters) ObserveTraced(d time.Duration, of trace.SpanContext) {
+	c.duration.ObserveTraced(d, of)
+}
+
 // bounds are the buckets that OpenTelemetry's semantic conventions advise for
 // request durations, in nanoseconds, and below them some for hits.
 var bounds = [...]time.Duration{
@@ -110,19 +117,37 @@ var bounds = [...]time.Duration{
 type Histogram struct {
 	sum     atomic.Int64 // nanoseconds
 	buckets [len(bounds) + 1]atomic.Int64
+	traced  [len(bounds) + 1]atomic.Pointer[exemplar]
+}
+
+// exemplar is the newest traced request of a bucket.
+type exemplar struct {
+	took  time.Duration
+	trace trace.TraceID
+	span  trace.SpanID
+	at    time.Time
 }
 
 func newHistogram() *Histogram { return new(Histogram) }
 
 // Observe takes one duration; a negative one counts as zero.
-func (h *Histogram) Observe(d time.Duration) {
+func (h *Histogram) Observe(d time.Duration) { h.observe(max(d, 0)) }
+
+// ObserveTraced is Observe for a request that is traced: its ids stand beside
+// its bucket until the next one's do. It allocates, as the span did.
+func (h *Histogram) ObserveTraced(d time.Duration, of trace.SpanContext) {
 	d = max(d, 0)
+	h.traced[h.observe(d)].Store(&exemplar{d, of.TraceID(), of.SpanID(), time.Now()})
+}
+
+func (h *Histogram) observe(d time.Duration) (bucket int) {
 	i := 0
 	for i < len(bounds) && d > bounds[i] {
 		i++
 	}
 	h.buckets[i].Add(1)
 	h.sum.Add(int64(d))
+	return i
 }
 
 // Route returns the counters of the route with that name: the same ones for

@@ -146,6 +146,7 @@ func (t *Telemetry) exporter() (sdkmetric.Reader, error) {
 		// One bad metric must not hide the others.
 		ErrorHandling:       promhttp.ContinueOnError,
 		MaxRequestsInFlight: 4,
+		EnableOpenMetrics:   true, // exemplars have no place in the older format
 	})
 	return reader, nil
 }
