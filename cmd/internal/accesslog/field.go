@@ -1,6 +1,7 @@
 package accesslog
 
 import (
+	"encoding/hex"
 	"slices"
 	"time"
 
@@ -37,7 +38,7 @@ const (
 	Referer                     // referer: its query redacted like the request's
 	UserAgent                   // user_agent
 	RequestID                   // request_id: X-Request-Id
-	TraceID                     // trace_id: of traceparent
+	TraceID                     // trace_id: of the span, else of traceparent
 	Collapsed                   // collapsed: true when it waited for another request's fetch
 	Aborted                     // aborted: client when that left early, upstream when that ended early
 
@@ -161,6 +162,11 @@ func (e *entry) sent(f Field) value {
 		return textOf(e.first("User-Agent"))
 	case RequestID:
 		return textOf(e.first("X-Request-Id"))
+	}
+	if e.d.Span != nil {
+		id := e.d.Span.SpanContext().TraceID()
+		e.plain = hex.AppendEncode(e.plain[:0], id[:])
+		return wordOf(view(e.plain))
 	}
 	return wordOf(traceID(e.first("Traceparent")))
 }

@@ -172,7 +172,7 @@ func appendDigits(b []byte, n, digits int) []byte {
 
 var pow10 = [...]int{1, 10, 100, 1000, 10_000, 100_000}
 
-const hex = "0123456789ABCDEF"
+const hexDigits = "0123456789ABCDEF"
 
 // appendEscaped writes s as nginx does (log_format, escape=default): a quote, a
 // backslash and what is not printable ASCII become \xXX. tight does so with a
@@ -182,7 +182,7 @@ func appendEscaped(b []byte, s string, tight bool) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || tight && c == ' ' {
 			b = append(b, s[begun:i]...)
-			b = append(b, '\\', 'x', hex[c>>4], hex[c&15])
+			b = append(b, '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
 			begun = i + 1
 		}
 	}
@@ -228,5 +228,5 @@ func appendRune(b []byte, r rune) []byte {
 		b = appendRune(b, high)
 		return appendRune(append(b, '\\'), low)
 	}
-	return append(b, 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+	return append(b, 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
 }

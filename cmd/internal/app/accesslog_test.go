@@ -240,3 +240,30 @@ func TestAccessLogOfLeaving(t *testing.T) {
 		t.Errorf("%+v, the last of\n%s", last, strings.Join(lines, "\n"))
 	}
 }
+
+// A request that gets a trace is logged with the id of that, lane or not.
+func TestAccessLogOfATrace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	r := runTraced(t, upstreamOf(t, page("Cache-Control: max-age=60")), 1, func(c *config.Config) {
+		c.Telemetry.AccessLog = config.NewAccessLog()
+		c.Telemetry.AccessLog.Path, c.Telemetry.AccessLog.Fields = path, []accesslog.Field{accesslog.TraceID}
+	})
+	r.get("/a")
+	r.get("/a")
+	r.get("/a", "Traceparent: "+sampledParent)
+	r.get("/a", "Traceparent: "+unsampledParent)
+	var want strings.Builder
+	for _, s := range r.spans() {
+		if s.Kind == "server" {
+			want.WriteString(`{"trace_id":"` + s.Trace + "\"}\n")
+		}
+	}
+	want.WriteString(`{"trace_id":"` + traceID + "\"}\n")
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.String(), string(got)); diff != "" || strings.Count(want.String(), "\n") != 4 {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
