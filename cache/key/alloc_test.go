@@ -4,6 +4,7 @@ package key
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -71,5 +72,16 @@ func BenchmarkKey(b *testing.B) {
 		t, _ := q.Canonical("https", "example.com", "/some/path/app.js", "v=17")
 		s.Append(buf, "GET", t, "https://app.example", h)
 		v.Matches(h)
+	}
+}
+
+func TestPrefixAllocations(t *testing.T) {
+	p, err := NewPrefix("http", "a.example", "/b", "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := uriOf("http://a.example/b"+strings.Repeat("c", 200)), uriOf("http://a.example/b"+strings.Repeat("c", 201))
+	if n := testing.AllocsPerRun(100, func() { _ = p.Begins(a); _ = CompareURIs(a, b) }); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
