@@ -30,7 +30,8 @@ type exchange struct {
 	asked   bool        // the request went to the upstream, or waits for one that did
 	raced   bool        // the target URI was invalidated while the request was under way
 	marked  bool        // the key has a hit-for-miss mark
-	epoch   uint64      // of the target URI when the request went forward
+	epoch   Epoch       // of the target URI when the request joined a flight or went forward
+	apart   uint64      // where it is not 0, the flight of others was begun before this purge
 	own     http.Header // fields for this client that are not stored
 
 	decision Decision

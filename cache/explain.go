@@ -141,7 +141,7 @@ func (s *stage) describe(x *exchange, out *Explanation) {
 	out.InFlight = s.real.flights.Has(x.flightBuf)
 	out.Variants, out.Selected = store.found, store.selected
 	if out.Selected != nil {
-		out.Reuse, out.Why = rfc9111.Decide(&out.Selected.Meta, x.directives, x.now)
+		out.Reuse, out.Why = out.Selected.decide(x.directives, x.now)
 	}
 	if s.upstream.response != nil {
 		out.Assessed = x.weighed(s.upstream.response, out.Selected)

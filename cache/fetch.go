@@ -27,6 +27,7 @@ type fillHead struct {
 	// and nobody else, because they are not stored (private="Set-Cookie").
 	own     http.Header
 	refused cachestatus.Reason // why the store refused it, or will
+	epoch   Epoch              // of before it was fetched
 }
 
 // fill is one fetch on behalf of a flight. It runs on a goroutine of the
@@ -42,7 +43,7 @@ type fill struct {
 	directives rfc9111.RequestDirectives
 	authorized bool
 	names      []string
-	epoch      uint64
+	epoch      Epoch
 	request    *http.Request
 	object     *Object      // to validate, and to fall back on; may be nil
 	client     chan interim // of the leader's client; nil in the background
@@ -105,7 +106,7 @@ func (j *fill) lookAgain(ctx context.Context) *Object {
 	if err != nil || o == nil || o == j.object {
 		return nil
 	}
-	if reuse, _ := rfc9111.Decide(&o.Meta, j.directives, j.e.now()); reuse != rfc9111.UseFresh {
+	if reuse, _ := o.decide(j.directives, j.e.now()); reuse != rfc9111.UseFresh {
 		return nil
 	}
 	return o
@@ -259,7 +260,7 @@ func (r incoming) Read(p []byte) (int, error) {
 // after an answer finds it stored.
 func (j *fill) store(ctx context.Context, res *http.Response, spec ObjectSpec) {
 	defer res.Body.Close()
-	head := &fillHead{object: NewObject(spec), upstream: res.StatusCode, length: res.ContentLength, own: notStored(res.Header, spec.Header)}
+	head := &fillHead{object: NewObject(spec), upstream: res.StatusCode, length: res.ContentLength, own: notStored(res.Header, spec.Header), epoch: j.epoch}
 	if f, ok := j.route.Store.(Foreseer); ok {
 		head.refused = j.refusal(f.Foresee(head.object, j.bounds()))
 	}
@@ -397,7 +398,7 @@ func (j *fill) freshen(ctx context.Context, res *http.Response, sent time.Time) 
 	}
 	n := o.Freshened(fields, meta)
 	refused := j.put(ctx, n)
-	j.flight.Publish(ctx, &fillHead{object: n, complete: true, upstream: res.StatusCode, refused: refused}, flight.Content{})
+	j.flight.Publish(ctx, &fillHead{object: n, complete: true, upstream: res.StatusCode, refused: refused, epoch: j.epoch}, flight.Content{})
 	j.flight.Finish(nil)
 	return false, true
 }
@@ -431,12 +432,6 @@ func ofRequest(r cachestatus.Reason) bool {
 // upstream (RFC 5861 §4).
 func (j *fill) staleAllowed() bool {
 	return standsIn(j.object, j.directives, j.e.now())
-}
-
-// standsIn reports whether o may answer because the upstream failed. A stored
-// error is no better than a new one.
-func standsIn(o *Object, q rfc9111.RequestDirectives, now time.Time) bool {
-	return o != nil && !rfc9111.ErrorStatus(o.Status) && rfc9111.StaleOnError(&o.Meta, q, now)
 }
 
 func (j *fill) publishStale(ctx context.Context, status int) {

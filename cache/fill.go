@@ -36,7 +36,7 @@ func (x *exchange) fillStep() {
 		if x.reuseStep() {
 			return
 		}
-		if x.object == nil && x.names == nil {
+		if x.object == nil && x.names == nil && names != nil {
 			x.names = names // the other variant is not stored yet
 			x.decision.Forward = cachestatus.VaryMiss
 		}
@@ -75,11 +75,19 @@ func (x *exchange) alone() bool {
 
 // flightKey builds the key of the request's flight: what separates two primary
 // keys and variants, and beyond that the epoch, so that nobody joins a fetch
-// that began before an invalidation, and whether the request is authorized.
+// that began before an invalidation, and whether the request is authorized. A
+// purge that is known to concern the response only when that is there is looked
+// for then (purgedMeanwhile), and the next key of the request is its own and of
+// those whom it happened to at the same time.
 // A refresh in the background runs once at a time on every route.
 func (x *exchange) flightKey(background bool) {
+	x.epoch = x.route.Store.Epoch(x.key.URI())
 	b := x.flightBuf[:0]
-	b = strconv.AppendUint(b, x.route.Store.Epoch(x.key.URI()), 16)
+	b = strconv.AppendUint(b, x.epoch.URI, 16)
+	if x.apart > 0 {
+		b = append(b, 'p')
+		b = strconv.AppendUint(b, x.apart, 16)
+	}
 	if x.authorized {
 		b = append(b, 'a')
 	}
@@ -127,6 +135,11 @@ func (x *exchange) joinFlight() bool {
 	out, err := x.waitFor(f, leader)
 	switch out.State {
 	case flight.Published:
+		if !leader && x.purgedMeanwhile(out.Head) {
+			out.Body.Close()
+			x.apart = x.epoch.Log
+			return false
+		}
 		if x.late && !x.usable(out.Head.object) {
 			// The response was there before the request, so it is a stored
 			// one in all but name, and would have to be validated.
@@ -236,9 +249,19 @@ func (x *exchange) published(out flight.Outcome[*fillHead], leader bool) bool {
 	return true
 }
 
+// purgedMeanwhile reports whether a flight's response is older, for this
+// request, than a purge that concerns it: the fetch began before that, and the
+// request came after it. What comes from the store shows it by itself.
+func (x *exchange) purgedMeanwhile(head *fillHead) bool {
+	if head.upstream == 0 || head.stale {
+		return false
+	}
+	return x.route.Store.Purged(head.object, head.epoch, x.epoch)
+}
+
 // usable reports whether o may answer this request as it is.
 func (x *exchange) usable(o *Object) bool {
-	reuse, _ := rfc9111.Decide(&o.Meta, x.directives, x.now)
+	reuse, _ := o.decide(x.directives, x.now)
 	return reuse == rfc9111.UseFresh
 }
 

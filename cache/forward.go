@@ -82,7 +82,7 @@ func (x *exchange) learn(res *http.Response, reason cachestatus.Reason) {
 	switch {
 	case x.route.Store == nil:
 	case rfc9111.Invalidates(x.r.Method, res.StatusCode):
-		x.raced = x.route.Store.Epoch(x.uriKey()) != x.epoch
+		x.raced = x.route.Store.Epoch(x.uriKey()).URI != x.epoch.URI
 		x.invalidate(res)
 	case x.bypass:
 	case reason != cachestatus.None:
@@ -149,6 +149,9 @@ func (x *exchange) learnFromHead(res *http.Response) {
 	if !rfc9111.HeadFreshens(o.Header(), res.Header, int64(len(o.body))) || !sameVary(res, o) {
 		_ = x.route.Store.Delete(ctx, o)
 		return
+	}
+	if _, purged := o.PurgedAt(); purged {
+		return // a HEAD need not have a validator: it does not confirm enough
 	}
 	fields, meta, why := rfc9111.Refresh(o.Header(), o.Status, &rfc9111.Response{
 		Method: http.MethodGet, Request: &x.seen, Status: res.StatusCode, Header: res.Header,

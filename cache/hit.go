@@ -69,7 +69,7 @@ func (h *Hit) Select(variants []*Object) int {
 		return -1
 	}
 	o := variants[i]
-	if reuse, _ := rfc9111.Decide(&o.Meta, h.directives, h.now); reuse != rfc9111.UseFresh {
+	if reuse, _ := o.decide(h.directives, h.now); reuse != rfc9111.UseFresh {
 		return -1
 	}
 	notModified := satisfied(&h.steps, o)

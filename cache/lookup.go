@@ -59,7 +59,7 @@ func selectVariant(variants []*Object, f key.Fields, authorized bool, now time.T
 			if index < 0 || o.Meta.Date.After(variants[index].Meta.Date) {
 				index = i
 			}
-		case alike < 0 && o.Meta.Fresh(now) && o.servesAs(f):
+		case alike < 0 && o.fresh(now) && o.servesAs(f):
 			alike = i
 		}
 	}
@@ -77,7 +77,7 @@ func (x *exchange) reuseStep() (answered bool) {
 		}
 		return false
 	}
-	reuse, reason := rfc9111.Decide(&x.object.Meta, x.directives, x.now)
+	reuse, reason := x.object.decide(x.directives, x.now)
 	switch reuse {
 	case rfc9111.UseFresh:
 		x.decision.Result, x.decision.Forward = ResultHit, cachestatus.NotForwarded

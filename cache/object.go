@@ -15,14 +15,15 @@ import (
 )
 
 // Object is a stored response: bare, without anything that belongs to one
-// client. It is immutable once made and safe for concurrent use; stores, tiers
-// and readers share the pointer.
+// client. It is immutable once made, but for Purge, and safe for concurrent use;
+// stores, tiers and readers share the pointer.
 //
 // Fields and content of a new Object are one allocation (the blob), because a
 // million header maps cost the garbage collector several times as much.
 type Object struct {
 	key       string
-	group     int
+	group     uint32
+	purged    atomic.Uint32 // when it was purged, in seconds of Unix time; 0: it was not
 	Status    int
 	Selecting key.Selecting
 	Meta      rfc9111.Meta
@@ -91,7 +92,7 @@ func NewObject(s ObjectSpec) *Object {
 		blob = append(blob, p...)
 	}
 	o := &Object{
-		key: string(s.Key.Bytes), group: s.Key.Group,
+		key: string(s.Key.Bytes), group: uint32(s.Key.Group),
 		Status: s.Status, Selecting: s.Selecting, Meta: s.Meta, Tags: s.Tags,
 		block: unsafeString(blob[:head]), body: blob[head:len(blob):len(blob)],
 	}
@@ -197,7 +198,11 @@ func (o *Object) hitFields(now time.Time) *dynamicFields {
 // ttl is the freshness that is left: in whole seconds while it is fresh, so that
 // it and Age add up to the lifetime, and never 0 once it is stale.
 func (o *Object) ttl(now time.Time) time.Duration {
-	if left := o.Meta.TTL(now); left < 0 {
+	left := o.Meta.TTL(now)
+	if at, purged := o.PurgedAt(); purged {
+		left = min(left, at.Sub(now), -1)
+	}
+	if left < 0 {
 		return left
 	}
 	return o.Meta.Lifetime.Truncate(time.Second) - o.Age(now).Truncate(time.Second)

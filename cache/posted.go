@@ -7,6 +7,7 @@ import (
 	"veneer/cache/cachestatus"
 	"veneer/cache/key"
 	"veneer/cache/rfc9111"
+	"veneer/cache/tag"
 )
 
 // postedMax bounds the content of a POST's response that is stored, in bytes:
@@ -46,7 +47,10 @@ func (x *exchange) storePosted(res *http.Response, reason cachestatus.Reason) bo
 		return false
 	}
 	k := x.route.Key.Append(nil, http.MethodGet, x.target, x.origin.Bucket, &x.seen)
-	epoch := x.route.Store.Epoch(k.URI())
+	// The epoch of now, as the response has invalidated its own target URI; what
+	// other purges came in between is to be asked since the request was sent.
+	epoch := Epoch{URI: x.route.Store.Epoch(k.URI()).URI, Log: x.epoch.Log}
+	tags := tag.Parse(res.Header)
 	keep := &keeper{limit: limit}
 	res.Body = teeBody{res.Body, keep}
 	x.deliverResponse(res)
@@ -55,7 +59,7 @@ func (x *exchange) storePosted(res *http.Response, reason cachestatus.Reason) bo
 	}
 	o := NewObject(ObjectSpec{
 		Key: k, Selecting: key.Select(names, &x.seen), Status: res.StatusCode, Meta: meta,
-		Header: rfc9111.StoredFields(response, &x.route.Policy), Body: keep.chunks,
+		Header: rfc9111.StoredFields(response, &x.route.Policy), Tags: tags, Body: keep.chunks,
 	})
 	if err := x.route.Store.Put(context.WithoutCancel(r.Context()), o, PutOptions{Variants: x.route.Variants, Epoch: epoch}); err == nil {
 		x.decision.Stored, x.decision.NotStored = true, cachestatus.None

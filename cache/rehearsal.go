@@ -318,7 +318,7 @@ func (s *playedStore) Get(ctx context.Context, k key.Key, sel Selector) (*Object
 func (s *playedStore) Put(ctx context.Context, o *Object, opt PutOptions) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.epochLocked([]byte(o.URI())) != opt.Epoch {
+	if s.purgedLocked(o, opt.Epoch, s.epochLocked([]byte(o.URI()))) {
 		return ErrPurged
 	}
 	at, err := s.foreseeLocked(ctx, o, opt)
@@ -405,14 +405,32 @@ func (s *playedStore) Invalidate(_ context.Context, uri []byte) (n int, err erro
 
 // Epoch implements Store. Without an invalidation it is the real one, so that
 // the keys of flights are the real ones.
-func (s *playedStore) Epoch(uri []byte) uint64 {
+func (s *playedStore) Epoch(uri []byte) Epoch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.epochLocked(uri)
 }
 
-func (s *playedStore) epochLocked(uri []byte) uint64 {
-	return s.under.Epoch(uri) + s.purged[string(uri)]
+func (s *playedStore) epochLocked(uri []byte) Epoch {
+	e := s.under.Epoch(uri)
+	e.URI += s.purged[string(uri)]
+	return e
+}
+
+// Purged implements Store.
+func (s *playedStore) Purged(o *Object, from, to Epoch) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.purgedLocked(o, from, to)
+}
+
+func (s *playedStore) purgedLocked(o *Object, from, to Epoch) bool {
+	return from.URI < to.URI || s.under.Purged(o, Epoch{Log: from.Log}, Epoch{Log: to.Log})
+}
+
+// Purge implements Store. Nobody purges on a stage: no request does.
+func (s *playedStore) Purge(context.Context, *Purge) (int, error) {
+	return 0, errors.ErrUnsupported
 }
 
 // playedMarks are marks that are kept apart from the real ones.

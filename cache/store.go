@@ -15,7 +15,8 @@ type Selector interface {
 }
 
 // Store keeps Objects by primary key. Implementations are safe for concurrent
-// use and keep what they are given as it is: an Object is immutable.
+// use and keep what they are given as it is: an Object is immutable, but that
+// it may be purged.
 type Store interface {
 	// Get returns the Object that sel selects among the variants of k, or nil.
 	// It does not keep k.Bytes. An error means that the store could not
@@ -36,9 +37,7 @@ type Store interface {
 	// (RFC 9111 §4.4). A Put with an Epoch taken before is refused.
 	Invalidate(ctx context.Context, uri []byte) (int, error)
 
-	// Epoch returns a number that changes whenever uri is invalidated. It may
-	// change more often than that.
-	Epoch(uri []byte) uint64
+	Purger
 }
 
 // Foreseer is what a Store may be beside: Foresee returns ErrTooManyVariants or
@@ -50,9 +49,9 @@ type Foreseer interface {
 
 // PutOptions bound what one Put may add.
 type PutOptions struct {
-	Variants int    // at most so many variants under one primary key; 0: no bound
-	Origins  int    // at most so many primary keys under one target URI; 0: no bound
-	Epoch    uint64 // what Epoch said before the response was fetched
+	Variants int   // at most so many variants under one primary key; 0: no bound
+	Origins  int   // at most so many primary keys under one target URI; 0: no bound
+	Epoch    Epoch // what Epoch said before the response was fetched
 }
 
 // Why a store refuses a Put.

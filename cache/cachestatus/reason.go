@@ -115,7 +115,7 @@ var entries = [reasonCount]entry{
 	ForeignACAO:         {"foreign-acao", "policy", "the upstream answered with the Access-Control-Allow-Origin of another origin than the request's"},
 	HitForMiss:          {"hit-for-miss", "policy", "the last response to this request could not be stored, so nobody waits for this one"},
 	NotAdmitted:         {"not-admitted", "policy", "the store had no room for it: what it would have displaced is used more often, or it is too large for the store"},
-	Purged:              {"purged", "policy", "the URL was purged or written to while the response was fetched"},
+	Purged:              {"purged", "policy", "a purge, or a write to the URL, came after the fetch of the response had begun"},
 	StoreFailed:         {"store-failed", "policy", "the store could not take it"},
 	CachingOff:          {"caching-off", "policy", "the route has caching switched off"},
 	Preflight:           {"preflight", "Fetch", "a CORS preflight, answered from the route's policy"},

@@ -279,8 +279,8 @@ func TestBudgetUnderConcurrentWriters(t *testing.T) {
 				}
 				get(t, s, (n+1)%60)
 				if i%50 == 0 {
-					if _, err := s.InvalidateTag(ctx, fmt.Sprintf("tag-https://a.example/%d", n)); err != nil {
-						t.Errorf("InvalidateTag: %v", err)
+					if _, err := purgeTag(s, storetest.TagOf(fmt.Sprintf("https://a.example/%d", n))); err != nil {
+						t.Errorf("purge: %v", err)
 					}
 				}
 			}
@@ -338,12 +338,11 @@ func TestClosed(t *testing.T) {
 	s.Close()
 	_, getErr := s.Get(ctx, uriKey(1), first)
 	_, invalidateErr := s.Invalidate(ctx, uriKey(1).URI())
-	_, tagErr := s.InvalidateTag(ctx, "all")
+	_, tagErr := purgeTag(s, "all")
 	_, clearErr := s.Clear(ctx)
-	_, replaceErr := s.Replace(ctx, o, o)
 	for name, err := range map[string]error{
 		"Get": getErr, "Put": put(t, s, o), "Delete": s.Delete(ctx, o), "Invalidate": invalidateErr,
-		"InvalidateTag": tagErr, "Clear": clearErr, "Replace": replaceErr,
+		"Purge": tagErr, "Clear": clearErr,
 	} {
 		if err != ErrClosed {
 			t.Errorf("%s: got %v, want ErrClosed", name, err)

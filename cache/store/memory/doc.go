@@ -17,8 +17,8 @@
 //
 // There are two kinds, always taken in this order:
 //
-//	Store.mu    every writer: Put, Replace, Delete, the purges, Close. Guards
-//	            the policy, the window, the tags and every change of the index.
+//	Store.mu    every writer: Put, Delete, the purges, Close. Guards the policy,
+//	            the window, the tags, the order and every change of the index.
 //	shard.mu    what readers of one shard see. A writer holds it only while it
 //	            exchanges pointers, never while it talks to the policy.
 //

@@ -45,7 +45,9 @@ type record struct {
 	// The records under one target URI, for writers alone (uri.go).
 	older, newer *record
 	nextURI      *record // of the newest: that of another URI with the same hash
-	n            int     // of the newest: how many there are
+	n            uint32  // of the newest: how many there are
+
+	group uint32 // key[:group] is the target URI
 }
 
 // variants are several of them, side by side. Never changed, only exchanged,
@@ -100,10 +102,11 @@ type shard struct {
 	closed  bool
 	records map[uint64]*record // by record.id, chained by record.next
 
-	uris map[uint64]*record // the newest record of each target URI by its hash, chained by record.nextURI; Store.mu guards it
+	uris  map[uint64]*record // the newest record of each target URI by its hash, chained by record.nextURI; Store.mu guards it
+	order *byURI             // of the whole Store; Store.mu guards it
 
 	hits, misses atomic.Uint64
-	_            [32]byte // keeps the counters of neighbours on other cache lines
+	_            [24]byte // keeps the counters of neighbours on other cache lines
 }
 
 // lookup returns the record of a primary key or nil. The caller holds mu.
@@ -135,7 +138,8 @@ func (r *record) variant(s key.Selecting) int {
 // add enters e as a new variant of r, or of a new record when r is nil.
 func (sh *shard) add(r *record, e *entry, hash, id uint64) {
 	if r == nil {
-		sh.addRecord(&record{id: id, key: e.obj().Key(), only: e}, hash)
+		o := e.obj()
+		sh.addRecord(&record{id: id, key: o.Key(), group: uint32(len(o.URI())), only: e}, hash)
 		return
 	}
 	e.rec = r

@@ -39,7 +39,9 @@ func (s *Store) Stats() Stats {
 func (s *Store) ByTag(tag string) []*cache.Object {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return objects(s.tags.entries(tag))
+	var objs []*cache.Object
+	s.tags.each(tag, func(e *entry) bool { objs = append(objs, e.obj()); return true })
+	return objs
 }
 
 // All iterates over the stored Objects, in no order. Each shard is read at one

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"iter"
 	"slices"
 
 	"veneer/cache"
@@ -20,73 +21,130 @@ func (s *Store) Delete(_ context.Context, o *cache.Object) error {
 		return nil
 	}
 	if i := slices.Index(r.objects(), o); i >= 0 {
-		e := r.entry(i)
-		s.admission.release(e)
-		s.admission.policy.settle()
-		s.drop(e)
+		s.dropAll([]*entry{r.entry(i)})
 	}
 	return nil
 }
 
 // Invalidate removes every Object of the target URI uri, as cache.Store says.
 // It costs what it removes, and readers see all of it or nothing.
-func (s *Store) Invalidate(_ context.Context, uri []byte) (int, error) {
-	hash := s.hash.uri(uri)
+func (s *Store) Invalidate(ctx context.Context, uri []byte) (int, error) {
+	return s.Purge(ctx, &cache.Purge{Kind: cache.PurgeURL, URI: string(uri), Hard: true})
+}
+
+// Purge implements cache.Purger. A soft one sets a mark on each Object that it
+// concerns, which readers that look at this moment see or do not see; it keeps
+// none of them waiting, and writers as long as it takes.
+//
+// Purges of one URL and of everything are remembered in epochs, exactly and for
+// ever; those that may concern anything in the log.
+func (s *Store) Purge(_ context.Context, p *cache.Purge) (touched int, err error) {
+	hash := s.hash.uri([]byte(p.URI))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return 0, ErrClosed
 	}
-	s.epochs[hash%epochStripes].Add(1)
-	sh := s.shard(hash)
-	r := sh.newest(hash, string(uri))
-	if r == nil {
-		return 0, nil
+	switch p.Kind {
+	case cache.PurgeURL:
+		s.epochs[hash%epochStripes].Add(1)
+	case cache.PurgePrefix, cache.PurgeTag:
+		s.log.Append(p)
+	default:
+		s.epochAll.Add(1)
 	}
-	n := s.dropURI(sh, r, hash)
-	s.admission.policy.settle()
-	return n, nil
+	concerned := s.concerned(p, hash)
+	if !p.Hard {
+		for e := range concerned {
+			e.obj().Purge(p.At)
+			touched++
+		}
+		return touched, nil
+	}
+	if p.Kind == cache.PurgeURL {
+		return s.dropURI(hash, p.URI), nil
+	}
+	es := slices.Collect(concerned)
+	s.dropAll(es)
+	return len(es), nil
 }
 
-// dropURI takes a target URI with all its entries out and returns how many
-// there were. newest is its newest record. The caller settles the policy.
-func (s *Store) dropURI(sh *shard, newest *record, hash uint64) int {
-	sh.removeURI(newest, hash)
-	n := 0
-	for r := newest; r != nil; r = r.older {
-		for i := range r.len() {
-			e := r.entry(i)
-			e.rec = nil
-			s.admission.release(e)
-			s.forget(e)
-			n++
+// concerned iterates over the entries that p is about, each once. The index
+// does not change meanwhile.
+func (s *Store) concerned(p *cache.Purge, hash uint64) iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		switch p.Kind {
+		case cache.PurgeURL:
+			s.shard(hash).newest(hash, p.URI).entriesOfURI(yield)
+		case cache.PurgePrefix:
+			for r := range s.order.within(p.Prefix) {
+				if !r.entriesOfURI(yield) {
+					return
+				}
+			}
+		case cache.PurgeTag:
+			s.tags.each(p.Tag, yield)
+		default:
+			for r := range s.order.all() {
+				if !r.entriesOfURI(yield) {
+					return
+				}
+			}
 		}
 	}
-	return n
 }
 
-// InvalidateTag removes every Object with the tag and returns how many. As the
-// tags of what is being fetched are not known yet, every Put with an Epoch
-// taken before is refused, whatever its target URI.
-func (s *Store) InvalidateTag(_ context.Context, tag string) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return 0, ErrClosed
+// entriesOfURI yields all entries of the target URI whose newest record is r,
+// none where r is nil, and reports whether more are wanted.
+func (r *record) entriesOfURI(yield func(*entry) bool) bool {
+	for ; r != nil; r = r.older {
+		for i := range r.len() {
+			if !yield(r.entry(i)) {
+				return false
+			}
+		}
 	}
-	s.epochAll.Add(1)
-	es := s.tags.entries(tag)
+	return true
+}
+
+// dropAll takes entries out of everything.
+func (s *Store) dropAll(es []*entry) {
 	for _, e := range es {
 		s.admission.release(e)
 		s.drop(e)
 	}
 	s.admission.policy.settle()
-	return len(es), nil
 }
 
-// Epoch returns a number that grows with every invalidation of uri, and with
-// some others.
-func (s *Store) Epoch(uri []byte) uint64 { return s.epoch(s.hash.uri(uri)) }
+// dropURI takes a target URI with all its entries out, at once for readers, and
+// returns how many there were.
+func (s *Store) dropURI(hash uint64, uri string) (n int) {
+	sh := s.shard(hash)
+	newest := sh.newest(hash, uri)
+	if newest == nil {
+		return 0
+	}
+	sh.removeURI(newest, hash)
+	newest.entriesOfURI(func(e *entry) bool {
+		e.rec = nil
+		s.admission.release(e)
+		s.forget(e)
+		n++
+		return true
+	})
+	s.admission.policy.settle()
+	return n
+}
+
+// Clear removes every Object and returns how many: a hard purge of everything.
+func (s *Store) Clear(ctx context.Context) (int, error) {
+	return s.Purge(ctx, &cache.Purge{Kind: cache.PurgeAll, Hard: true})
+}
+
+// Epoch implements cache.Purger.
+func (s *Store) Epoch(uri []byte) cache.Epoch {
+	return cache.Epoch{URI: s.epoch(s.hash.uri(uri)), Log: s.log.Last()}
+}
 
 // epoch reads two counters that only grow. If a sum that was read is the sum
 // of now, then neither has changed since the reading ended.
@@ -94,52 +152,7 @@ func (s *Store) epoch(hash uint64) uint64 {
 	return s.epochs[hash%epochStripes].Load() + s.epochAll.Load()
 }
 
-// Clear removes every Object and returns how many. Every Put with an Epoch
-// taken before is refused.
-func (s *Store) Clear(_ context.Context) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return 0, ErrClosed
-	}
-	s.epochAll.Add(1)
-	n := s.objects
-	for i := range s.shards {
-		for hash, r := range s.shards[i].uris {
-			for r != nil {
-				next := r.nextURI
-				s.dropURI(&s.shards[i], r, hash)
-				r = next
-			}
-		}
-	}
-	s.admission.policy.settle()
-	return n, nil
-}
-
-// Replace puts o where old is stored, if this very Object still is, and
-// reports whether it did. Both have the same key and selecting fields. With
-// it a purge that keeps Objects for validation (RFC 9111 §4.3) makes them
-// stale without overwriting a newer response. ErrNotAdmitted leaves old
-// stored: who wants it gone deletes it.
-func (s *Store) Replace(_ context.Context, old, o *cache.Object) (bool, error) {
-	hash, id := s.hash.strings(o.Key(), len(o.URI()))
-	e := newEntry(o)
-	e.id = s.hash.variant(id, o.Selecting)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return false, ErrClosed
-	}
-	sh := s.shard(hash)
-	r := sh.record(id, o.Key())
-	if r == nil {
-		return false, nil
-	}
-	i := r.variant(o.Selecting)
-	if i < 0 || r.objects()[i] != old {
-		return false, nil
-	}
-	err := s.admitLocked(sh, e, r.entry(i), hash, id)
-	return err == nil, err
+// Purged implements cache.Purger.
+func (s *Store) Purged(o *cache.Object, from, to cache.Epoch) bool {
+	return from.URI < to.URI || s.log.Concerns(o, from.Log, to.Log)
 }

@@ -11,6 +11,11 @@ import (
 	"veneer/cache/store/storetest"
 )
 
+// purgeTag is a hard purge.
+func purgeTag(s *Store, tag string) (int, error) {
+	return s.Purge(ctx, &cache.Purge{Kind: cache.PurgeTag, Tag: tag, Hard: true})
+}
+
 // tagged makes an Object of URI i with tags.
 func tagged(i int, tags ...string) *cache.Object {
 	return cache.NewObject(cache.ObjectSpec{Key: uriKey(i), Status: 200, Tags: tags})
@@ -62,8 +67,8 @@ func TestByTag(t *testing.T) {
 		tag  string
 		want int
 	}{{"z", 1}, {"z", 0}, {"nobody has it", 0}, {"x", 1}} {
-		if n, err := s.InvalidateTag(ctx, c.tag); n != c.want || err != nil {
-			t.Errorf("InvalidateTag(%q): got %d, %v; want %d", c.tag, n, err, c.want)
+		if n, err := purgeTag(s, c.tag); n != c.want || err != nil {
+			t.Errorf("a purge of %q: got %d, %v; want %d", c.tag, n, err, c.want)
 		}
 	}
 	expect(nil)
@@ -75,11 +80,12 @@ func TestByTag(t *testing.T) {
 	}
 }
 
-// A purge that names no target URI refuses whatever is being fetched.
+// A purge that names no target URI refuses what it concerns of what is being
+// fetched.
 func TestWidePurgesRefuseWhatIsUnderWay(t *testing.T) {
 	for name, purge := range map[string]func(*Store) (int, error){
-		"InvalidateTag": func(s *Store) (int, error) { return s.InvalidateTag(ctx, "all") },
-		"Clear":         func(s *Store) (int, error) { return s.Clear(ctx) },
+		"Tag":   func(s *Store) (int, error) { return purgeTag(s, "all") },
+		"Clear": func(s *Store) (int, error) { return s.Clear(ctx) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, Config{Size: 1 << 20, Shards: 4})
@@ -121,40 +127,6 @@ func TestClearWithCollisions(t *testing.T) {
 		t.Errorf("got %d, %v; want 30", n, err)
 	}
 	check(t, s)
-}
-
-func TestReplace(t *testing.T) {
-	s := open(t, Config{Size: 1 << 20, MaxObject: 20 << 10})
-	old, now := object(1, 10), object(1, 20)
-	accept := key.Selecting{Names: []string{"Accept"}, Values: []string{"a"}}
-	for _, o := range []*cache.Object{old, object(2, 10)} {
-		if err := put(t, s, o); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, c := range []struct {
-		name   string
-		old, o *cache.Object
-		want   bool
-		err    error
-	}{
-		{"another is stored", object(1, 10), object(1, 30), false, nil},
-		{"none with this key", object(3, 10), object(3, 10), false, nil},
-		{"none with these selecting fields", old, storetest.Object(uriKey(1), accept, ""), false, nil},
-		{"too large", old, object(1, 30<<10), false, cache.ErrNotAdmitted},
-		{"it is stored", old, now, true, nil},
-		{"it was", old, object(1, 40), false, nil},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			if got, err := s.Replace(ctx, c.old, c.o); got != c.want || err != c.err {
-				t.Errorf("got %v, %v; want %v, %v", got, err, c.want, c.err)
-			}
-			check(t, s)
-		})
-	}
-	if get(t, s, 1) != now || get(t, s, 3) != nil || s.Stats().Objects != 2 {
-		t.Errorf("the wrong objects are stored: %+v", s.Stats())
-	}
 }
 
 func TestAll(t *testing.T) {

@@ -47,16 +47,18 @@ type Store struct {
 	maxObject int64
 	policy    *policy // admission's, for touch
 
-	// The number of purges so far, by hash of the target URI, and of those
-	// that name no URI. Read at any time, changed with mu held.
+	// The number of purges so far, by hash of the target URI, and of those of
+	// everything. Read at any time, changed with mu held.
 	epochs   [epochStripes]atomic.Uint64
 	epochAll atomic.Uint64
+	log      cache.PurgeLog // of those by prefix and tag; added to with mu held
 
 	rejections atomic.Uint64
 
 	mu        sync.Mutex // one writer at a time; guards all below and every change of the index
 	admission admission
 	tags      tagIndex
+	order     byURI
 	objects   int
 	bytes     int64
 	evictions uint64
@@ -104,6 +106,7 @@ func New(cfg Config) (*Store, error) {
 	for i := range s.shards {
 		s.shards[i].records = make(map[uint64]*record)
 		s.shards[i].uris = make(map[uint64]*record)
+		s.shards[i].order = &s.order
 	}
 	return s, nil
 }
@@ -225,7 +228,7 @@ func (s *Store) Put(_ context.Context, o *cache.Object, opt cache.PutOptions) er
 	switch {
 	case s.closed:
 		return ErrClosed
-	case s.epoch(hash) != opt.Epoch:
+	case s.Purged(o, opt.Epoch, cache.Epoch{URI: s.epoch(hash), Log: s.log.Last()}):
 		return cache.ErrPurged
 	}
 	sh := s.shard(hash)
@@ -286,7 +289,7 @@ func (sh *shard) checkCaps(r *record, at int, hash uint64, o *cache.Object, opt 
 			return cache.ErrTooManyVariants
 		}
 	case opt.Origins > 0:
-		if r := sh.newest(hash, o.URI()); r != nil && r.n >= opt.Origins {
+		if r := sh.newest(hash, o.URI()); r != nil && int(r.n) >= opt.Origins {
 			return cache.ErrTooManyOrigins
 		}
 	}
@@ -355,7 +358,7 @@ func (s *Store) Close() {
 	s.policy.close()
 	s.admission.window.init(s.admission.window.size)
 	s.admission.window.bytes = 0
-	s.tags = make(tagIndex)
+	s.tags, s.order = make(tagIndex), byURI{}
 	s.objects, s.bytes = 0, 0
 }
 

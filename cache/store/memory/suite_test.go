@@ -8,6 +8,7 @@ import (
 	"go.uber.org/goleak"
 
 	"veneer/cache"
+	"veneer/cache/key"
 	"veneer/cache/store/storetest"
 )
 
@@ -55,6 +56,7 @@ func (s checked) Check() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := &audit{Store: s.Store}
+	a.ordered()
 	for i := range s.shards {
 		sh := &s.shards[i]
 		for id, r := range sh.records {
@@ -77,14 +79,29 @@ type audit struct {
 	*Store
 	errs []error
 
-	records, grouped, objects, policies, windows, tagged int
-	bytes, policyBytes, windowBytes                      int64
+	records, grouped, uris, inOrder, objects, policies, windows, tagged int
+	bytes, policyBytes, windowBytes                                     int64
 }
 
 func (a *audit) expect(ok bool, format string, args ...any) {
 	if !ok {
 		a.errs = append(a.errs, fmt.Errorf(format, args...))
 	}
+}
+
+// ordered looks at the list of target URIs.
+func (a *audit) ordered() {
+	n, last := 0, ""
+	for _, b := range a.order.blocks {
+		a.expect(len(b) > 0 && len(b) <= blockSize && cap(b) == blockSize, "a block of %d URIs, with room for %d", len(b), cap(b))
+		for _, r := range b {
+			a.expect(n == 0 || key.CompareURIs(last, r.uri()) < 0, "URI %q follows %q", r.uri(), last)
+			hash := a.hash.uri([]byte(r.uri()))
+			a.expect(a.shard(hash).newest(hash, r.uri()) == r, "URI %q: not its newest record stands in the order", r.uri())
+			n, last = n+1, r.uri()
+		}
+	}
+	a.inOrder = n
 }
 
 func (a *audit) record(id uint64, r *record) {
@@ -127,7 +144,8 @@ func (a *audit) uri(hash uint64, newest *record) {
 		a.expect(r.older == nil || r.older.newer == r, "URI %q: what is older than %q does not know it", newest.uri(), r.key)
 	}
 	a.grouped += n
-	a.expect(n == newest.n, "URI %q: %d records, not %d", newest.uri(), n, newest.n)
+	a.uris++
+	a.expect(n == int(newest.n), "URI %q: %d records, not %d", newest.uri(), n, newest.n)
 }
 
 // sums compares what was found with what the Store keeps count of.
@@ -152,6 +170,7 @@ func (a *audit) sums() {
 		a.windows, a.windowBytes, linked, w.bytes)
 	a.expect(a.policies == held && a.policyBytes == used && used <= c.MaxCost(), "policy: %d of %d bytes, and it holds %d of %d",
 		a.policies, a.policyBytes, held, used)
+	a.expect(a.uris == a.inOrder, "%d URIs, %d in order", a.uris, a.inOrder)
 	a.expect(links == a.tagged, "%d tag links, not %d", links, a.tagged)
 	a.expect(a.bytes <= a.size, "%d bytes of %d", a.bytes, a.size)
 	a.expect(len(a.admission.losers) == 0, "%d losers are left", len(a.admission.losers))

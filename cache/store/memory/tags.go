@@ -54,15 +54,16 @@ func (t tagIndex) remove(e *entry) {
 	e.links = nil
 }
 
-// entries returns the entries that have the tag, newest first.
-func (t tagIndex) entries(tag string) []*entry {
-	var all []*entry
+// each yields the entries that have the tag, each once, newest first.
+func (t tagIndex) each(tag string, yield func(*entry) bool) {
 	for l := t[tag]; l != nil; l = l.next {
-		if n := len(all); n == 0 || all[n-1] != l.entry {
-			all = append(all, l.entry)
+		if l.prev != nil && l.prev.entry == l.entry { // it stands twice
+			continue
+		}
+		if !yield(l.entry) {
+			return
 		}
 	}
-	return all
 }
 
 // objects returns the Objects of es.

@@ -7,7 +7,7 @@ package memory
 // own. For writers alone.
 
 // uri returns the target URI of a record.
-func (r *record) uri() string { return r.objects()[0].URI() }
+func (r *record) uri() string { return r.key[:r.group] }
 
 // newest returns the newest record of a target URI or nil.
 func (sh *shard) newest(hash uint64, uri string) *record {
@@ -24,6 +24,7 @@ func (sh *shard) join(r *record, hash uint64) {
 	if was == nil {
 		r.n, r.nextURI = 1, sh.uris[hash]
 		sh.uris[hash] = r
+		sh.order.add(r)
 		return
 	}
 	r.older, was.newer = was, r
@@ -56,6 +57,7 @@ func (sh *shard) leave(r *record, hash uint64) {
 func (sh *shard) succeed(old, r *record, hash uint64) {
 	r.n, r.nextURI = old.n, old.nextURI
 	old.n, old.nextURI = 0, nil
+	sh.order.replace(r)
 	if head := sh.uris[hash]; head != old {
 		for head.nextURI != old {
 			head = head.nextURI
@@ -76,8 +78,10 @@ func (sh *shard) removeURI(r *record, hash uint64) {
 	sh.forgetURI(r, hash)
 }
 
-// forgetURI takes the newest record of a target URI out of shard.uris.
+// forgetURI takes the newest record of a target URI out of shard.uris and the
+// order.
 func (sh *shard) forgetURI(r *record, hash uint64) {
+	sh.order.remove(r.uri())
 	head := sh.uris[hash]
 	switch {
 	case head != r:

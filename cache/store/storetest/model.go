@@ -30,7 +30,9 @@ type model struct {
 	h      *harness
 	prefix string
 	stored map[place]*cache.Object
-	stale  map[string]uint64 // an epoch of before the last invalidation
+	stale  map[string]cache.Epoch // an epoch of before the last invalidation
+	purged map[place]bool         // marked by a soft purge
+	fills  []fetched              // begun and not ended
 	serial int
 }
 
@@ -48,7 +50,7 @@ func testModel(h *harness) {
 		runs++
 		m := &model{
 			T: rt, h: &harness{rt, h.store}, prefix: fmt.Sprintf("https://run%d.example/", runs),
-			stored: map[place]*cache.Object{}, stale: map[string]uint64{},
+			stored: map[place]*cache.Object{}, stale: map[string]cache.Epoch{}, purged: map[place]bool{},
 		}
 		rt.Repeat(map[string]func(*rapid.T){
 			"put":        func(*rapid.T) { m.put(m.draw()) },
@@ -56,6 +58,9 @@ func testModel(h *harness) {
 			"get":        func(*rapid.T) { m.get(m.draw()) },
 			"delete":     func(*rapid.T) { m.delete(m.draw()) },
 			"invalidate": func(*rapid.T) { m.invalidate(m.draw().uri) },
+			"purge":      func(*rapid.T) { m.purge() },
+			"begin fill": func(*rapid.T) { m.beginFill(m.draw()) },
+			"end fill":   func(*rapid.T) { m.endFill() },
 			"":           func(*rapid.T) { m.h.check() },
 		})
 	})
@@ -85,8 +90,7 @@ func (m *model) put(p place) {
 	variants, origins := m.count(p)
 	switch {
 	case err == nil:
-		m.stored[p] = o
-		m.h.holds(o)
+		m.keep(p, o)
 	case errors.Is(err, cache.ErrNotAdmitted):
 	case errors.Is(err, cache.ErrTooManyVariants) && m.stored[p] == nil && variants >= modelVariants:
 	case errors.Is(err, cache.ErrTooManyOrigins) && m.stored[p] == nil && variants == 0 && origins >= modelOrigins:
@@ -148,6 +152,9 @@ func (m *model) get(p place) *cache.Object {
 	if d := diff(m.stored[p], got); d != "" {
 		m.Fatalf("Get(%v): -want +got\n%s", p, d)
 	}
+	if _, purged := got.PurgedAt(); purged != m.purged[p] {
+		m.Fatalf("Get(%v): purged %t, want %t", p, purged, m.purged[p])
+	}
 	return got
 }
 
@@ -167,6 +174,7 @@ func (m *model) invalidate(uri string) {
 	u := Key(uri, "").URI()
 	m.stale[uri] = m.h.store.Epoch(u)
 	n, err := m.h.store.Invalidate(context.Background(), u)
+	m.purgedMeanwhile(cache.Purge{Kind: cache.PurgeURL, URI: string(u)})
 	atMost := 0
 	for p := range m.stored {
 		if p.uri == uri {

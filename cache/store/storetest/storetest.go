@@ -8,6 +8,7 @@ package storetest
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,6 +43,9 @@ func Run(t *testing.T, open func(t *testing.T) cache.Store) {
 		{"Delete", testDelete},
 		{"Invalidate", testInvalidate},
 		{"Epoch", testEpoch},
+		{"Purge", testPurge},
+		{"PurgeOrder", testPurgeOrder},
+		{"PurgeIsNotForgotten", testPurgeIsNotForgotten},
 		{"Model", testModel},
 		{"Concurrent", testConcurrent},
 	} {
@@ -54,18 +58,33 @@ func Run(t *testing.T, open func(t *testing.T) cache.Store) {
 }
 
 // Key makes a primary key of a target URI and whatever else is keyed. The URI
-// part ends in a byte that no URI has, so that it is no prefix of another's.
+// part is that of a real key, also of what is no URI.
 func Key(uri, rest string) key.Key {
-	return key.Key{Bytes: []byte(uri + "\x00" + rest), Group: len(uri) + 1}
+	t, text := key.Target{}, uri
+	if scheme, after, ok := strings.Cut(text, "://"); ok {
+		t.Scheme, text = scheme, after
+		end := strings.IndexByte(text, '/')
+		if end < 0 {
+			end = len(text)
+		}
+		t.Host, text = text[:end], text[end:]
+	}
+	t.Path, t.Query, _ = strings.Cut(text, "?")
+	b := key.URIKey(nil, t)
+	return key.Key{Bytes: append(b, rest...), Group: len(b)}
 }
 
-// Object makes an Object with a field, a tag and the given content.
+// TagOf returns the tag that the Objects of a target URI have.
+func TagOf(uri string) string { return "tag-" + string(Key(uri, "").URI()) }
+
+// Object makes an Object with a field, the tag "all" and that of its target URI,
+// and the given content.
 func Object(k key.Key, s key.Selecting, body string) *cache.Object {
 	return cache.NewObject(cache.ObjectSpec{
 		Key: k, Selecting: s, Status: http.StatusOK,
 		Meta:   rfc9111.Meta{ResponseTime: time.Unix(1_700_000_000, 0).UTC(), Lifetime: time.Minute, ETag: `"e"`, Flags: rfc9111.Explicit},
 		Header: http.Header{"Content-Type": {"text/plain"}, "Etag": {`"e"`}},
-		Tags:   []string{"all", "tag-" + string(k.URI()[:len(k.URI())-1])},
+		Tags:   []string{"all", "tag-" + string(k.URI())},
 		Body:   [][]byte{[]byte(body)},
 	})
 }

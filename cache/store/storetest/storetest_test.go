@@ -21,13 +21,11 @@ import (
 type reference struct {
 	mu     sync.Mutex
 	objs   []*cache.Object
-	epochs map[string]uint64
+	purges []cache.Purge // invalidations too
 	fault  string
 }
 
-func newReference(fault string) *reference {
-	return &reference{epochs: map[string]uint64{}, fault: fault}
-}
+func newReference(fault string) *reference { return &reference{fault: fault} }
 
 func (s *reference) Get(_ context.Context, k key.Key, sel cache.Selector) (*cache.Object, error) {
 	s.mu.Lock()
@@ -48,7 +46,7 @@ func (s *reference) Get(_ context.Context, k key.Key, sel cache.Selector) (*cach
 func (s *reference) Put(_ context.Context, o *cache.Object, opt cache.PutOptions) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if opt.Epoch != s.epochs[o.URI()] && s.fault != "no epoch" {
+	if s.purgedLocked(o, opt.Epoch, s.epochLocked(o.URI())) && s.fault != "no epoch" {
 		return cache.ErrPurged
 	}
 	variants, keys := 0, map[string]bool{}
@@ -95,7 +93,7 @@ func (s *reference) Delete(_ context.Context, o *cache.Object) error {
 func (s *reference) Invalidate(_ context.Context, uri []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.epochs[string(uri)]++
+	s.purges = append(s.purges, cache.Purge{Kind: cache.PurgeURL, URI: string(uri)})
 	if s.fault == "wide invalidation" {
 		uri = bytes.TrimRight(uri, "\x00")
 	}
@@ -109,10 +107,57 @@ func (s *reference) Invalidate(_ context.Context, uri []byte) (int, error) {
 	return before - len(s.objs), nil
 }
 
-func (s *reference) Epoch(uri []byte) uint64 {
+func (s *reference) Purge(_ context.Context, p *cache.Purge) (touched int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.epochs[string(uri)]
+	s.purges = append(s.purges, *p)
+	s.objs = slices.DeleteFunc(s.objs, func(o *cache.Object) bool {
+		switch {
+		case !p.Concerns(o.URI(), o.Tags):
+			return false
+		case s.fault == "a purge of one origin" && o.Key() != o.URI():
+			return false
+		case s.fault != "marks nothing":
+			o.Purge(p.At)
+		}
+		touched++
+		return p.Hard && s.fault != "hard is soft"
+	})
+	return touched, nil
+}
+
+func (s *reference) Epoch(uri []byte) cache.Epoch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.epochLocked(string(uri))
+}
+
+func (s *reference) epochLocked(uri string) cache.Epoch {
+	e := cache.Epoch{Log: uint64(len(s.purges))}
+	for _, p := range s.purges {
+		if (p.Kind == cache.PurgeURL || p.Kind == cache.PurgeAll) && p.Concerns(uri, nil) {
+			e.URI++
+		}
+	}
+	return e
+}
+
+func (s *reference) Purged(o *cache.Object, from, to cache.Epoch) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.purgedLocked(o, from, to)
+}
+
+func (s *reference) purgedLocked(o *cache.Object, from, to cache.Epoch) bool {
+	if s.fault == "forgets" && to.Log > from.Log+1000 {
+		from.Log = to.Log - 1000
+	}
+	for n := from.Log; n < to.Log; n++ {
+		if s.purges[n].Concerns(o.URI(), o.Tags) || s.fault == "refuses all" {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *reference) Check() error {
@@ -162,15 +207,20 @@ func failures(fault string, test func(*harness)) []string {
 // Every fault is found by the case that is meant to find it.
 func TestFaultsAreFound(t *testing.T) {
 	for fault, test := range map[string]func(*harness){
-		"short keys":        testVisible,
-		"no epoch":          testEpoch,
-		"unframed values":   testVariants,
-		"first wins":        testReplace,
-		"no caps":           testVariantCap,
-		"delete by key":     testDelete,
-		"wide invalidation": testInvalidate,
-		"origins survive":   testInvalidate,
-		"contradiction":     testEmpty,
+		"marks nothing":         testPurge,
+		"hard is soft":          testPurge,
+		"a purge of one origin": testPurge,
+		"refuses all":           testPurgeOrder,
+		"forgets":               testPurgeIsNotForgotten,
+		"short keys":            testVisible,
+		"no epoch":              testEpoch,
+		"unframed values":       testVariants,
+		"first wins":            testReplace,
+		"no caps":               testVariantCap,
+		"delete by key":         testDelete,
+		"wide invalidation":     testInvalidate,
+		"origins survive":       testInvalidate,
+		"contradiction":         testEmpty,
 	} {
 		t.Run(fault, func(t *testing.T) {
 			if got := failures("", test); len(got) != 0 {
@@ -183,6 +233,9 @@ func TestFaultsAreFound(t *testing.T) {
 	}
 	if len(failures("no caps", testOriginCap)) == 0 {
 		t.Error("missing origin cap: not found")
+	}
+	if len(failures("no epoch", testPurgeOrder)) == 0 {
+		t.Error("storing what was purged meanwhile: not found")
 	}
 	if len(failures("first wins", testFreshened)) == 0 {
 		t.Error("freshening without effect: not found")
