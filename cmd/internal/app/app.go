@@ -43,6 +43,7 @@ type App struct {
 	recorder  *recorder
 	accessLog accessLog
 	store     *memory.Store
+	purges    purgeCounts
 	engine    *cache.Engine
 	server    *server.Server
 	admin     *admin.Server // nil: there is none
@@ -118,6 +119,7 @@ func (a *App) build(cfg *config.Config, opt Options) (err error) {
 		return err
 	}
 	a.registerStore()
+	a.purges.register(a.telemetry)
 	a.registerLost(func() (slow, failed int64) { return 0, 0 }) // a rate needs a zero before the first one
 	if cfg.Admin.Address != "" {
 		if a.admin, err = admin.New(admin.Config{
@@ -128,6 +130,7 @@ func (a *App) build(cfg *config.Config, opt Options) (err error) {
 		}
 		a.admin.Handle("GET /api/explain", newExplainer(a))
 		a.admin.Handle("POST /api/reload", http.HandlerFunc(a.serveReload))
+		a.admin.Handle("POST /api/purge", http.HandlerFunc(a.servePurge))
 	}
 	a.server, err = server.New(serverConfig(cfg, a))
 	return err

@@ -53,10 +53,10 @@ func exitCode(err error) int {
 }
 
 // verbs is one constructor a verb.
-var verbs = []func(*streams) *cobra.Command{newServe, newCheck, newExplain, newDoctor, newHealth, newDemo, newVersion}
+var verbs = []func(*streams) *cobra.Command{newServe, newCheck, newExplain, newPurge, newDoctor, newHealth, newDemo, newVersion}
 
 // laterVerbs are announced, and are not in this release.
-var laterVerbs = []string{"purge", "stats"}
+var laterVerbs = []string{"stats"}
 
 // Main runs the command line args (without the program's name) and returns the
 // exit code. What was asked for goes to stdout; errors and the log go to

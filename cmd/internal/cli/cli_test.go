@@ -51,15 +51,17 @@ func TestExitCodes(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	const hint = "Run veneer --help, or veneer VERB --help.\n"
-	const verbs = "the verbs are serve, check, explain, doctor, health, demo, version\n"
+	const verbs = "the verbs are serve, check, explain, purge, doctor, health, demo, version\n"
 	for _, c := range []struct {
 		args []string
 		want string
 	}{
 		{nil, "veneer: no verb is given; " + verbs + hint},
 		{[]string{"srve"}, "veneer: there is no verb \"srve\"; " + verbs + hint},
-		{[]string{"purge", "--all"}, "veneer: purge is not in this release; " + verbs + hint},
 		{[]string{"stats"}, "veneer: stats is not in this release; " + verbs + hint},
+		{[]string{"purge"}, "veneer: purge takes exactly one of --url, --prefix, --tag and --all\n" + hint},
+		{[]string{"purge", "--all", "--tag", "a"}, "veneer: purge takes exactly one of --url, --prefix, --tag and --all\n" + hint},
+		{[]string{"purge", "--all=false"}, "veneer: purge takes exactly one of --url, --prefix, --tag and --all\n" + hint},
 		{[]string{"check"}, "veneer: check: accepts 1 arg(s), received 0; usage: veneer check FILE [flags]\n" + hint},
 		{[]string{"demo", "now"}, "veneer: demo: unknown command \"now\" for \"veneer demo\"; usage: veneer demo [flags]\n" + hint},
 		{[]string{"demo", "--listen", "nowhere"}, "veneer: --listen: got \"nowhere\": is not host:port; fix: an address such as 127.0.0.1:8080\n" + hint},

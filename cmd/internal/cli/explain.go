@@ -3,15 +3,9 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
-	"os"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,17 +17,15 @@ import (
 
 // explainFlags is the command line of explain.
 type explainFlags struct {
-	file      string
-	method    string
-	fields    []string
-	status    int
-	response  []string
-	live      bool
-	admin     string
-	tokenFile string
-	json      bool
-	reasons   bool
-	reason    string
+	instance
+	method   string
+	fields   []string
+	status   int
+	response []string
+	live     bool
+	json     bool
+	reasons  bool
+	reason   string
 }
 
 func newExplain(s *streams) *cobra.Command {
@@ -95,7 +87,7 @@ func (f *explainFlags) run(ctx context.Context, s *streams, given []string) erro
 	}
 	var a *explain.Answer
 	if f.live {
-		a, err = f.ask(ctx, cfg, r)
+		a, err = f.asked(ctx, cfg, r)
 	} else {
 		a, err = app.Explain(cfg, r)
 	}
@@ -158,146 +150,8 @@ func encode(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// The bounds of a question to an instance.
-const (
-	askTimeout = 30 * time.Second
-	maxAnswer  = 8 << 20
-	maxToken   = 64 << 10
-)
-
-// ask asks a running instance.
-func (f *explainFlags) ask(ctx context.Context, cfg *config.Config, r *explain.Request) (*explain.Answer, error) {
-	base, token, err := f.target(cfg)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	u := base.JoinPath("api", "explain")
-	u.RawQuery = r.Query().Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, usagef("--admin: %w", err)
-	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	// No proxy of the environment, no redirect: the token goes nowhere else.
-	transport := &http.Transport{DisableKeepAlives: true}
-	res, err := transport.RoundTrip(req)
-	if err != nil {
-		return nil, unreachable(base, err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil {
-		return nil, unreachable(base, err)
-	}
-	if res.StatusCode != http.StatusOK {
-		return nil, refused(base, res.StatusCode, body)
-	}
+// asked asks a running instance.
+func (f *explainFlags) asked(ctx context.Context, cfg *config.Config, r *explain.Request) (*explain.Answer, error) {
 	a := new(explain.Answer)
-	if err := json.Unmarshal(body, a); err != nil {
-		return nil, fmt.Errorf("cannot read the answer of %s: %w; is it Veneer's admin listener, and of this release?", base.Host, err)
-	}
-	return a, nil
-}
-
-// unreachable is an error for which the exit code is that of the network,
-// whatever the cause is.
-func unreachable(base *url.URL, err error) error {
-	var network *net.OpError
-	if !errors.As(err, &network) {
-		err = &net.OpError{Op: "ask", Net: "tcp", Err: err}
-	}
-	return fmt.Errorf("cannot reach the admin listener at %s: %w; is the instance running, and is --admin right?", base.Host, err)
-}
-
-// refused is the error behind a problem document of the admin listener.
-func refused(base *url.URL, status int, body []byte) error {
-	var problem struct {
-		Detail string `json:"detail"`
-	}
-	_ = json.Unmarshal(body, &problem) // another server may say something else
-	if problem.Detail == "" {
-		problem.Detail = http.StatusText(status)
-	}
-	err := fmt.Errorf("cannot explain: %s answers %d: %s", base.Host, status, problem.Detail)
-	if status == http.StatusUnauthorized {
-		return usagef("%w; give it with --token-file, or -c with the instance's configuration", err)
-	}
-	return err
-}
-
-// target finds the admin listener and its token.
-func (f *explainFlags) target(cfg *config.Config) (*url.URL, string, error) {
-	address, token := f.admin, ""
-	if cfg != nil {
-		token = cfg.Admin.Token.Reveal()
-		if address == "" {
-			if address = reachable(cfg.Admin.Address); address == "" {
-				return nil, "", usagef("%s has no admin listener with a fixed port; give --admin", f.file)
-			}
-		}
-	}
-	base, err := adminURL(address)
-	if err != nil {
-		return nil, "", err
-	}
-	if f.tokenFile != "" {
-		if token, err = readToken(f.tokenFile); err != nil {
-			return nil, "", usagef("--token-file: %w", err)
-		}
-	}
-	return base, token, nil
-}
-
-// adminURL is the URL of an admin listener that was given as such or as
-// host:port; "" is the default one.
-func adminURL(address string) (*url.URL, error) {
-	text := address
-	if text == "" {
-		text = admin.DefaultAddress
-	}
-	if !strings.Contains(text, "://") {
-		text = "http://" + text
-	}
-	base, err := url.Parse(text)
-	if err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Scheme != "http" && base.Scheme != "https" {
-		return nil, usagef("--admin: got %q: it is no URL such as http://%s", address, admin.DefaultAddress)
-	}
-	return base, nil
-}
-
-// reachable returns the address under which this machine reaches a listener, or
-// "".
-func reachable(listen string) string {
-	host, port, err := net.SplitHostPort(listen)
-	if err != nil || port == "0" {
-		return ""
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-		if ip != nil && ip.To4() == nil {
-			host = "::1"
-		}
-	}
-	return net.JoinHostPort(host, port)
-}
-
-func readToken(file string) (string, error) {
-	b, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = b.Close() }() // opened for reading: nothing is lost
-	text, err := io.ReadAll(io.LimitReader(b, maxToken))
-	if err != nil {
-		return "", err
-	}
-	token := strings.TrimSpace(string(text))
-	if token == "" || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return "", fmt.Errorf("%s holds no token: one line of letters and digits", file)
-	}
-	return token, nil
+	return a, f.ask(ctx, cfg, question{verb: "explain", method: http.MethodGet, path: "explain", query: r.Query()}, a)
 }

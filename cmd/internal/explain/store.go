@@ -89,6 +89,9 @@ func ofObject(o *cache.Object, ex *cache.Explanation) freshness {
 	if f.Source = sourceOf(&a); a.Meta.Lifetime != o.Meta.Lifetime {
 		f.Source = "what was configured when it was stored"
 	}
+	if at, purged := o.PurgedAt(); purged {
+		f.Rules = append(f.Rules, "purged at "+at.UTC().Format(time.RFC3339)+": stale since then, and validated before the next use")
+	}
 	return f
 }
 
