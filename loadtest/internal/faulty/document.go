@@ -38,9 +38,10 @@ type Doc struct {
 	Wait         time.Duration // until the head
 	Drip         time.Duration // from head to end
 	Fault        Fault
-	First        int  // only the first so many fetches are faulty; 0: all
-	App          App  // what it says about CORS
-	Once         bool // it is fetched once and not entered in the book
+	First        int    // only the first so many fetches are faulty; 0: all
+	App          App    // what it says about CORS
+	Tag          string // its Surrogate-Key
+	Once         bool   // it is fetched once and not entered in the book
 }
 
 // Target is the path and query that asks for it.
@@ -63,7 +64,7 @@ func (d Doc) Target() string {
 			q.Set(name, "1")
 		}
 	}
-	for name, text := range map[string]string{"fault": string(d.Fault), "app": string(d.App)} {
+	for name, text := range map[string]string{"fault": string(d.Fault), "app": string(d.App), "tag": d.Tag} {
 		if text != "" {
 			q.Set(name, text)
 		}
@@ -85,6 +86,8 @@ func parse(u *url.URL) (Doc, error) {
 			d.Fault, err = Fault(values[0]), nil
 		case "app":
 			d.App, err = App(values[0]), nil
+		case "tag":
+			d.Tag, err = values[0], nil
 		case "size":
 			d.Size = n
 		case "age":

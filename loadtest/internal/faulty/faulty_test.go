@@ -50,7 +50,7 @@ func TestTargetsReadBack(t *testing.T) {
 	for _, d := range []Doc{
 		{Path: "/"},
 		{Path: "/own/1", Size: 10, Age: 2, Revalidating: 3, Change: 5 * time.Millisecond, Wait: time.Second, Drip: time.Minute, Fault: Cut, First: 4, App: Echo},
-		{Path: "/own/2", NoStore: true, Once: true},
+		{Path: "/own/2", NoStore: true, Once: true, Tag: "t"},
 	} {
 		u, err := url.Parse(d.Target())
 		if err != nil {

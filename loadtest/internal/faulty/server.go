@@ -156,6 +156,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if cc := d.cacheControl(); cc != "" {
 		h.Set("Cache-Control", cc)
 	}
+	if d.Tag != "" {
+		h.Set("Surrogate-Key", d.Tag)
+	}
 	if !fail && r.Header.Get("If-None-Match") == st.Tag {
 		w.WriteHeader(http.StatusNotModified)
 		return

@@ -1,11 +1,15 @@
 package process
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,8 +44,10 @@ type Process struct {
 	pool *x509.CertPool
 	http string
 	tls  string
-	done chan struct{} // closed when it has ended
-	err  error         // of Wait; read after done
+
+	admin string        // host:port
+	done  chan struct{} // closed when it has ended
+	err   error         // of Wait; read after done
 }
 
 // Start runs the binary with the settings, its files in dir, and returns when
@@ -73,7 +79,7 @@ func Start(ctx context.Context, binary, dir string, s Settings) (*Process, error
 	if err != nil {
 		return nil, errors.Join(err, p.Stop())
 	}
-	p.http, p.tls = addrs[1], addrs[2]
+	p.admin, p.http, p.tls = addrs[0], addrs[1], addrs[2]
 	return p, nil
 }
 
@@ -153,6 +159,42 @@ func (p *Process) Reload(ctx context.Context, s Settings) error {
 		err = fmt.Errorf("cannot reload: the program refuses the configuration:\n%s", p.log.tail())
 	}
 	return err
+}
+
+// Purge has the admin listener purge, by kind (url, prefix, tag, all), and
+// returns how many stored responses that concerned.
+func (p *Process) Purge(ctx context.Context, kind, what string, hard bool) (touched int, err error) {
+	order := map[string]any{kind: what, "hard": hard}
+	if kind == "all" {
+		order[kind] = true
+	}
+	text, err := json.Marshal(order)
+	if err != nil {
+		return 0, fmt.Errorf("cannot purge: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.admin+"/api/purge", bytes.NewReader(text))
+	if err != nil {
+		return 0, fmt.Errorf("cannot purge: %w", err)
+	}
+	res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+	if err != nil {
+		return 0, fmt.Errorf("cannot purge: %w", err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
+	if err != nil {
+		return 0, fmt.Errorf("cannot purge: %w", err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return 0, fmt.Errorf("cannot purge: %s: %s", res.Status, answer)
+	}
+	var said struct{ Touched int }
+	if err := json.Unmarshal(answer, &said); err != nil {
+		return 0, fmt.Errorf("cannot purge: %w: %s", err, answer)
+	}
+	return said.Touched, nil
 }
 
 // Alarm returns what is wrong with the process itself, as far as it shows: it

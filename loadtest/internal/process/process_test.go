@@ -53,6 +53,14 @@ func TestProgram(t *testing.T) {
 	if u, err := p.Usage(); runtime.GOOS == "linux" && (err != nil || u.RSS < 4<<20 || u.RSS > 1<<30 || u.Files < 5 || u.At.IsZero()) {
 		t.Errorf("it uses %+v, %v", u, err)
 	}
+	for kind, what := range map[string]string{"url": "http://load.test/own/x", "prefix": "https://load.test/own", "tag": "t", "all": ""} {
+		if n, err := p.Purge(t.Context(), kind, what, true); n != 0 || err != nil {
+			t.Errorf("purge by %s: %d, %v; nothing is stored", kind, n, err)
+		}
+	}
+	if _, err := p.Purge(t.Context(), "prefix", "/own", false); err == nil || !strings.Contains(err.Error(), "no scheme and host") {
+		t.Errorf("a bad purge: %v", err)
+	}
 	s := settings()
 	s.Listed = append(s.Listed, "https://late.load.test")
 	if err := p.Reload(t.Context(), s); err != nil {

@@ -22,6 +22,7 @@ const (
 	old
 	odd
 	resent
+	unpurged // looked for in one scenario
 )
 
 var kinds = []kind{failed, content, foreign, cors, leaked, old, odd, resent}
@@ -36,6 +37,8 @@ var promised = map[kind]string{
 	old:     "nothing is older than its lifetime allows",
 	odd:     "statuses and fields are such as the contract has",
 	resent:  "no request had to be sent twice",
+
+	unpurged: "nothing older than a purge is the answer to who asks after it was acknowledged",
 }
 
 // wrong is one finding.

@@ -160,6 +160,11 @@ const grain = 1200 * time.Millisecond
 // judgeAge checks that the document was still the upstream's at a time from
 // which its lifetime reaches to the request.
 func (r *run) judgeAge(a *ask, got *answer, s stamp.Stamp, say func(kind, string, ...any)) {
+	if r.purged != nil {
+		if at := r.purged(a, got); !s.Until.After(at) {
+			say(unpurged, "the upstream had newer content %s before a purge was sent, which was acknowledged before the request", round(at.Sub(s.Until)))
+		}
+	}
 	lifetime := time.Duration(a.doc.Age+a.doc.Revalidating) * time.Second
 	if over := got.sent.Sub(s.Until) - lifetime; over > grain && (r.stale == nil || !r.stale(a, got)) {
 		say(old, "the upstream has had newer content for %s, its lifetime is %s", round(got.sent.Sub(s.Until)), lifetime)

@@ -25,11 +25,12 @@ type run struct {
 	marks    []Mark // written by one goroutine, which the body waits for
 	memory   int64  // bytes that it may use beyond what it started with
 
-	// These four are set before the load begins, and may be nil.
-	excuse func(*ask, *answer) bool // the upstream made this error, though its book has none
-	stale  func(*ask, *answer) bool // this answer may be older than its lifetime
-	late   func() tenancy           // whether the policy has lateOrigin now
-	heard  func(*ask, *answer)      // gets each answer, from many goroutines
+	// These are set before the load begins, and may be nil.
+	excuse func(*ask, *answer) bool      // the upstream made this error, though its book has none
+	stale  func(*ask, *answer) bool      // this answer may be older than its lifetime
+	late   func() tenancy                // whether the policy has lateOrigin now
+	purged func(*ask, *answer) time.Time // what is older must not be the answer
+	heard  func(*ask, *answer)           // gets each answer, from many goroutines
 }
 
 // promise notes what must hold and whether it did.

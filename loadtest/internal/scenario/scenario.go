@@ -23,6 +23,9 @@ type Proxy interface {
 	Usage() (process.Usage, error)
 	// Reload returns when the settings are in force.
 	Reload(context.Context, process.Settings) error
+	// Purge purges by kind (url, prefix, tag, all) and returns, when it is
+	// acknowledged, how many stored responses that concerned.
+	Purge(ctx context.Context, kind, what string, hard bool) (touched int, err error)
 	// Alarm says what is wrong with the process as such, or "".
 	Alarm() string
 	// Stop ends it; an error says that it ended badly.
@@ -104,7 +107,7 @@ func undecided(lag time.Duration, broken []Promise) bool {
 
 // All returns the scenarios in the order in which they run.
 func All() []Scenario {
-	return []Scenario{steady(), steadySecure(), herd(), slow(), gone(), broken(), origins(), flood(), reload()}
+	return []Scenario{steady(), steadySecure(), herd(), slow(), gone(), broken(), origins(), flood(), reload(), purges()}
 }
 
 // Run starts an upstream and a proxy, runs the scenario, and ends both. An

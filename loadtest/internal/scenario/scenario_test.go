@@ -141,6 +141,10 @@ func TestEachPromiseCanBreak(t *testing.T) {
 		{"fails in reload", "reload", promised[failed]},
 		{"ignores reload", "reload", promised[cors]},
 		{"refuses reload", "reload", "every reload succeeds"},
+		{"ignores purges", "purge", promised[unpurged]},
+		{"purges what is stored alone", "purge", promised[unpurged]},
+		{"refuses purges", "purge", "every purge is acknowledged"},
+		{"refuses purges", "purge", "it purges while it serves"},
 	}
 	var trials []trial
 	for _, c := range cases {

@@ -96,6 +96,38 @@ func (y *toy) Reload(_ context.Context, s process.Settings) error {
 	return nil
 }
 
+// Purge forgets, hard or not. What is on its way has no tags yet, so each purge
+// by tag is about it.
+func (y *toy) Purge(_ context.Context, kind, what string, _ bool) (touched int, err error) {
+	switch y.flaw {
+	case "refuses purges":
+		return 0, errors.New("a bad day")
+	case "ignores purges":
+		return 1, nil
+	}
+	what = strings.TrimPrefix(what, "http://"+process.Host)
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	for key, e := range y.entries {
+		stored := false
+		select {
+		case <-e.ready:
+			stored = true
+		default:
+		}
+		target, _, _ := strings.Cut(key, "\n")
+		switch {
+		case !stored && y.flaw == "purges what is stored alone",
+			kind == "url" && target != what, kind == "prefix" && !strings.HasPrefix(target, what),
+			kind == "tag" && stored && e.header.Get("Surrogate-Key") != what:
+			continue
+		}
+		delete(y.entries, key)
+		touched++
+	}
+	return touched, nil
+}
+
 func (y *toy) Alarm() string {
 	if y.flaw == "panics" {
 		return "panic: at the disco"
