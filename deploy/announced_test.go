@@ -1,4 +1,0 @@
-package deploy
-
-// announcedMetrics are those that parts under way bring.
-var announcedMetrics []string
