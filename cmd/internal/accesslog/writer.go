@@ -163,7 +163,7 @@ func (w *writer) run() {
 		}
 		select {
 		case <-w.wake:
-			w.drain(every == 0)
+			w.drain(w.flushes() == 0) // every is older than the change that may have woken us
 		case <-tick:
 			w.drain(true)
 		case <-w.end:
