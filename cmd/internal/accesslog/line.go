@@ -175,8 +175,8 @@ var pow10 = [...]int{1, 10, 100, 1000, 10_000, 100_000}
 const hexDigits = "0123456789ABCDEF"
 
 // appendEscaped writes s as nginx does (log_format, escape=default): a quote, a
-// backslash and what is not printable ASCII become \xXX. tight does so with a
-// space too: what stands between spaces then is one thing.
+// backslash and what is not printable ASCII become \x and two digits. tight does
+// so with a space too: what stands between spaces then is one thing.
 func appendEscaped(b []byte, s string, tight bool) []byte {
 	begun := 0
 	for i := range len(s) {
