@@ -57,6 +57,7 @@ type Check struct {
 // Server is the operator's listener. Its methods are safe for concurrent use.
 type Server struct {
 	listener net.Listener
+	address  string // as it was configured
 	http     http.Server
 	guard    guard
 	log      *slog.Logger
@@ -89,17 +90,13 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Address == "" {
 		cfg.Address = DefaultAddress
 	}
-	if err := checkToken(cfg.Token); err != nil {
-		return nil, err
-	}
 	l, err := net.Listen("tcp", cfg.Address)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s (admin.address): %w; choose a free address of this machine", cfg.Address, err)
 	}
-	// What counts is what was bound: a name may stand for any address.
-	if cfg.Token == "" && !loopback(l.Addr()) {
+	if err := usable(cfg.Token, cfg.Address, l.Addr()); err != nil {
 		_ = l.Close()
-		return nil, fmt.Errorf("cannot listen on %s (admin.address) without a token: others can reach it; set admin.token_file, or listen on %s", cfg.Address, DefaultAddress)
+		return nil, err
 	}
 	return newServer(cfg, l), nil
 }
@@ -107,11 +104,12 @@ func New(cfg Config) (*Server, error) {
 func newServer(cfg Config, l net.Listener) *Server {
 	s := &Server{
 		listener: netutil.LimitListener(l, connections),
-		guard:    newGuard(cfg, l.Addr()),
+		address:  cfg.Address,
 		log:      cfg.Log,
 		stopped:  make(chan struct{}),
 		mux:      http.NewServeMux(),
 	}
+	s.guard.configure(cfg, l.Addr())
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -154,6 +152,15 @@ func (s *Server) Handle(pattern string, h http.Handler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.listed = append(s.listed, pattern)
+}
+
+// PlanToken makes another token ready, "" for none, which commit makes the one
+// that is asked for from then on. It fails as New does.
+func (s *Server) PlanToken(token string) (commit func(), err error) {
+	if err := usable(token, s.address, s.Addr()); err != nil {
+		return nil, err
+	}
+	return func() { s.guard.want(token) }, nil
 }
 
 // Addr returns the bound address.

@@ -434,3 +434,25 @@ func FuzzKnowsHost(f *testing.F) {
 		}
 	})
 }
+
+// Another token is held to what New asks of one.
+func TestPlanToken(t *testing.T) {
+	open, err := New(Config{Address: "0.0.0.0:0", Token: "first"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = open.Shutdown(context.Background()) })
+	for token, want := range map[string]string{
+		"":      "cannot listen on 0.0.0.0:0 (admin.address) without a token",
+		"a b":   "cannot use the admin token",
+		"other": "",
+	} {
+		commit, err := open.PlanToken(token)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) || (commit == nil) != (err != nil) {
+			t.Errorf("%q: got %v, want %q in it", token, err, want)
+		}
+	}
+	if g := open.guard.token.Load(); g == nil || !g.authorizes([]string{"Bearer first"}) || g.authorizes([]string{"Bearer other"}) {
+		t.Error("a plan alone has changed the token")
+	}
+}

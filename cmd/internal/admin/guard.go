@@ -4,30 +4,52 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 )
 
-// guard decides who may ask. It is immutable.
+// guard decides who may ask. It is immutable but for the token.
 type guard struct {
-	token  [sha256.Size]byte // of the token: equal lengths to compare
-	wanted bool              // there is a token
-	listen string            // the host of the listen address as it was configured
+	token  atomic.Pointer[digest] // nil: there is none
+	listen string                 // the host of the listen address as it was configured
 	cross  http.CrossOriginProtection
 }
 
-func newGuard(cfg Config, bound net.Addr) guard {
+// digest is of a token: equal lengths to compare.
+type digest [sha256.Size]byte
+
+// configure takes the host of the listen address and the token of cfg. It is
+// called before anybody asks.
+func (g *guard) configure(cfg Config, bound net.Addr) {
 	host, _, err := net.SplitHostPort(cfg.Address)
 	if err != nil {
 		host, _, _ = net.SplitHostPort(bound.String())
 	}
-	return guard{
-		token:  sha256.Sum256([]byte(cfg.Token)),
-		wanted: cfg.Token != "",
-		listen: strings.ToLower(host),
+	g.listen = strings.ToLower(host)
+	g.want(cfg.Token)
+}
+
+// want makes token the one that is asked for from now on; "" is none.
+func (g *guard) want(token string) {
+	if token == "" {
+		g.token.Store(nil)
+		return
 	}
+	d := digest(sha256.Sum256([]byte(token)))
+	g.token.Store(&d)
+}
+
+// usable says why token cannot guard the listener that address was bound to, or
+// nil. What counts is what was bound: a name may stand for any address.
+func usable(token, address string, bound net.Addr) error {
+	if token == "" && !loopback(bound) {
+		return fmt.Errorf("cannot listen on %s (admin.address) without a token: others can reach it; set admin.token_file, or listen on %s", address, DefaultAddress)
+	}
+	return checkToken(token)
 }
 
 // checkToken refuses a token that no client could send (RFC 6750 §2.1 allows
@@ -49,13 +71,14 @@ var (
 
 // refuse returns the problem of a request that may not be served, or nil.
 func (g *guard) refuse(r *http.Request) *problem {
-	if !g.wanted && !g.knowsHost(r.Host) {
+	token := g.token.Load()
+	if token == nil && !g.knowsHost(r.Host) {
 		return wrongHost
 	}
 	if err := g.cross.Check(r); err != nil {
 		return otherOrigin
 	}
-	if g.wanted && !public(r.URL.Path) && !g.authorized(r.Header["Authorization"]) {
+	if token != nil && !public(r.URL.Path) && !token.authorizes(r.Header["Authorization"]) {
 		return noToken
 	}
 	return nil
@@ -64,9 +87,9 @@ func (g *guard) refuse(r *http.Request) *problem {
 // public tells the paths that orchestrators probe.
 func public(path string) bool { return path == "/healthz" || path == "/readyz" }
 
-// authorized looks for the token in constant time. The scheme's name has no
+// authorizes looks for the token in constant time. The scheme's name has no
 // case (RFC 9110 §11.1).
-func (g *guard) authorized(lines []string) bool {
+func (d *digest) authorizes(lines []string) bool {
 	if len(lines) != 1 {
 		return false
 	}
@@ -75,7 +98,7 @@ func (g *guard) authorized(lines []string) bool {
 		return false
 	}
 	sent := sha256.Sum256([]byte(strings.Trim(token, " ")))
-	return subtle.ConstantTimeCompare(sent[:], g.token[:]) == 1
+	return subtle.ConstantTimeCompare(sent[:], d[:]) == 1
 }
 
 // knowsHost tells whether a Host field names loopback or the listen address.

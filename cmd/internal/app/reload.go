@@ -14,7 +14,7 @@ import (
 // Reload replaces the configuration by cfg as one: requests that begin
 // afterwards see all of it, the others none. It keeps the cache, the open
 // connections, and the pools of upstreams that have not changed with their
-// health. TLS certificates are read again. cfg must have passed config.Load or
+// health. TLS certificates and the admin token are read again. cfg must have passed config.Load or
 // Check.
 //
 // On an error everything stays as it was. What the process has bound or
@@ -50,6 +50,13 @@ func (a *App) Reload(cfg *config.Config) error {
 
 // reloadRest replaces what is no part of a plan.
 func (a *App) reloadRest(cfg *config.Config) error {
+	admit := func() {}
+	if a.admin != nil {
+		var err error
+		if admit, err = a.admin.PlanToken(cfg.Admin.Token.Reveal()); err != nil {
+			return err
+		}
+	}
 	commit, drop, err := a.planAccessLog(cfg)
 	if err != nil {
 		return err
@@ -58,7 +65,11 @@ func (a *App) reloadRest(cfg *config.Config) error {
 		drop()
 		return err
 	}
-	return commit()
+	if err := commit(); err != nil {
+		return err
+	}
+	admit()
+	return nil
 }
 
 // Loader reads the configuration again. The Config is nil when one of the
@@ -143,7 +154,7 @@ func needRestart(old, next *config.Config) []string {
 		{"server.https", old.Server.HTTPS, next.Server.HTTPS},
 		{"server.lane", old.Server.Lane, next.Server.Lane},
 		{"server.limits", old.Server.Limits, next.Server.Limits},
-		{"admin", old.Admin, next.Admin},
+		{"admin.address", old.Admin.Address, next.Admin.Address},
 		{"store", old.Store, next.Store},
 		{"telemetry", oldTelemetry, nextTelemetry},
 	} {

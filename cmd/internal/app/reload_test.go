@@ -79,9 +79,9 @@ func TestReloadRefuses(t *testing.T) {
 		edit       func(*config.Config)
 	}{
 		{"address", "server.http needs a restart", func(c *config.Config) { c.Server.HTTP = []string{"127.0.0.1:1"} }},
-		{"several", "server.limits, admin, store, telemetry needs a restart", func(c *config.Config) {
+		{"several", "server.limits, admin.address, store, telemetry needs a restart", func(c *config.Config) {
 			c.Server.Limits.IdleTimeout = time.Second
-			c.Admin.Token = "another"
+			c.Admin.Address = "127.0.0.1:1"
 			c.Store.MemorySize *= 2
 			c.Telemetry.ServiceName = "other"
 		}},
@@ -234,4 +234,41 @@ veneer_config_reloads_total{result="ok"} 1
 	if ready := r.readiness(); !ready.Ready || ready.Checks[1].OK || !strings.Contains(ready.Checks[1].Detail, "runs on") {
 		t.Errorf("readiness %+v", ready)
 	}
+}
+
+// A token that was rotated is the one to send from then on, and keeps no other
+// change out; a reload that fails changes none.
+func TestReloadToken(t *testing.T) {
+	up := upstreamOf(t, page("Cache-Control: max-age=60"))
+	with := func(token config.Secret, limit time.Duration) *config.Config {
+		return testConfig(t, up, func(c *config.Config) { c.Admin.Token, c.Server.Limits.IdleTimeout = token, limit })
+	}
+	const first, second = "the-first-admin-token", "the-second-admin-token"
+	r := run(t, with(first, time.Minute))
+	admitted := func(step string, want map[string]int) {
+		t.Helper()
+		for token, status := range want {
+			res, _ := r.ask("GET", "http://"+r.AdminAddr().String()+"/metrics", "Authorization: Bearer "+token)
+			if res.StatusCode != status {
+				t.Errorf("%s: token %q got %d, want %d", step, token, res.StatusCode, status)
+			}
+		}
+	}
+	admitted("at first", map[string]int{first: 200, second: 401})
+	if err := r.Reload(with(second, time.Hour)); err == nil {
+		t.Error("a change of limits was taken")
+	}
+	admitted("refused", map[string]int{first: 200, second: 401})
+	if err := r.Reload(with(second, time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	admitted("rotated", map[string]int{first: 401, second: 200})
+	if err := r.Reload(with("", time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	admitted("taken away, on the loopback", map[string]int{"none": 200})
+	if err := r.Reload(with(first, time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	admitted("there again", map[string]int{first: 200, second: 401, "none": 401})
 }
