@@ -54,7 +54,7 @@ func TestPush(t *testing.T) {
 		{"http", collectortest.New(t), false},
 		{"grpc", collectortest.NewGRPC(t, nil), true},
 	} {
-		tel, log := pushing(t, &MetricsConfig{Endpoint: c.collector.URL, GRPC: c.grpc})
+		tel, log := pushing(t, &MetricsConfig{Endpoint: c.collector.URL, GRPC: c.grpc}, "OTEL_RESOURCE_ATTRIBUTES", "zone=a,sesame")
 		counters := tel.Route("r")
 		counters.Add(Hit)
 		counters.Observe(3 * time.Millisecond)
@@ -63,8 +63,9 @@ func TestPush(t *testing.T) {
 			t.Fatal(c.name, err)
 		}
 		metrics, pushes := c.collector.Metrics()
-		if pushes != 1 || c.collector.Resource()["service.name"] != "veneer" {
-			t.Errorf("%s: %d pushes of %v\n%s", c.name, pushes, c.collector.Resource(), log)
+		about := c.collector.Resource()
+		if pushes != 1 || about["service.name"] != "veneer" || about["telemetry.sdk.language"] != "go" || about["zone"] != "a" || !strings.Contains(log.String(), "opentelemetry: an error, not shown") {
+			t.Errorf("%s: %d pushes of %v\n%s", c.name, pushes, about, log)
 		}
 		points := metrics["http.server.request.duration"].GetHistogram().GetDataPoints()
 		if len(points) != 1 || points[0].GetCount() != 2 || points[0].GetSum() != 60.003 || points[0].GetStartTimeUnixNano() == 0 ||

@@ -67,6 +67,8 @@ func New(cfg Config) (*Telemetry, error) {
 	log := cfg.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
+	} else {
+		quieten(log) // before the library reads the environment
 	}
 	t.routes.make = newRouteCounters
 	t.upstreams.make = newHistogram
@@ -105,8 +107,8 @@ func New(cfg Config) (*Telemetry, error) {
 	return t, nil
 }
 
-// describe returns what target_info says of the process. What the environment
-// says wins (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES).
+// describe returns the resource of all signals, which is in target_info as well.
+// What the environment says wins (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES).
 func describe(cfg Config) (*resource.Resource, error) {
 	name := cfg.ServiceName
 	if name == "" {
@@ -116,7 +118,10 @@ func describe(cfg Config) (*resource.Resource, error) {
 	if cfg.Version != "" {
 		own = append(own, attribute.String("service.version", cfg.Version))
 	}
-	res, err := resource.Merge(resource.NewSchemaless(own...), resource.Environment())
+	res, err := resource.New(context.Background(), resource.WithTelemetrySDK(), resource.WithAttributes(own...))
+	if err == nil {
+		res, err = resource.Merge(res, resource.Environment())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot describe the service: %w", err)
 	}

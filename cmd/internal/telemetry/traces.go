@@ -60,13 +60,6 @@ func newTraces(cfg TracesConfig, about *resource.Resource, log *slog.Logger) (*T
 		return nil, fmt.Errorf("cannot make the exporter of traces: %w", err)
 	}
 	t.exporter = newExporter(inner, log)
-	sdk, err := resource.New(context.Background(), resource.WithTelemetrySDK())
-	if err == nil {
-		about, err = resource.Merge(sdk, about)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot describe the service: %w", err)
-	}
 	most := positive(envQueue, sdktrace.DefaultMaxQueueSize, log)
 	batches := sdktrace.NewBatchSpanProcessor(t.exporter, sdktrace.WithMaxQueueSize(most))
 	t.provider = sdktrace.NewTracerProvider(
