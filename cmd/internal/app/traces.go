@@ -20,7 +20,21 @@ func (a *App) tracesConfig(cfg *config.Config) *telemetry.TracesConfig {
 	if t == nil {
 		return nil
 	}
-	return &telemetry.TracesConfig{Endpoint: t.Endpoint, GRPC: t.GRPC, Sample: t.Sample, Parents: t.Parents, Known: a.knows}
+	return &telemetry.TracesConfig{Endpoint: t.Endpoint, GRPC: t.GRPC, Sample: t.Sample, Parents: parents(t.Parents), Known: a.knows}
+}
+
+// parents is what telemetry calls it.
+func parents(p config.Parents) telemetry.Parents {
+	switch p {
+	case config.ParentsAll:
+		return telemetry.ParentsAll
+	case config.ParentsTrusted:
+		return telemetry.ParentsTrusted
+	case config.ParentsNone:
+		return telemetry.ParentsNone
+	default:
+		return telemetry.ParentsBounded
+	}
 }
 
 // knows reports whether the current plan trusts peer.

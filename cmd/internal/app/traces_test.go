@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
@@ -100,8 +99,7 @@ func marks(s collectortest.Span) string {
 
 // Every kind of answer, whole, with a lane and without one.
 func TestTrees(t *testing.T) {
-	down := httptest.NewServer(nil)
-	down.Close()
+	const down = "http://127.0.0.1:1" // a port that no system gives to who asks for any
 	revalidated := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-cache")
 		w.Header().Set("ETag", `"a"`)
@@ -229,7 +227,7 @@ server OPTIONS */ 204 result=preflight stored=false collapsed=false {cors.decisi
 `},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			at := down.URL
+			at := down
 			if c.upstream != nil {
 				at = upstreamOf(t, c.upstream)
 			}
@@ -248,13 +246,28 @@ server OPTIONS */ 204 result=preflight stored=false collapsed=false {cors.decisi
 	}
 }
 
+// Each word of telemetry.traces.parents means what it says.
+func TestParents(t *testing.T) {
+	for word, want := range map[string]telemetry.Parents{
+		"bounded": telemetry.ParentsBounded, "all": telemetry.ParentsAll, "trusted": telemetry.ParentsTrusted, "none": telemetry.ParentsNone,
+	} {
+		c, problems := config.Parse("x", []byte("telemetry: { traces: { parents: "+word+" } }\nupstreams: { up: { servers: \"http://127.0.0.1:1\" } }\nroutes: [{ upstream: up }]\n"), nil)
+		if c == nil {
+			t.Fatal(problems)
+		}
+		if got := new(App).tracesConfig(c).Parents; got != want {
+			t.Errorf("%s is %d, want %d", word, got, want)
+		}
+	}
+}
+
 // A parent from a peer that is not trusted makes no trace where only those of
 // trusted ones do, in the lane (the hit) as behind it.
 func TestParentsOfTrustedPeers(t *testing.T) {
 	for _, trusted := range []bool{false, true} {
 		r := runTraced(t, upstreamOf(t, page("Cache-Control: max-age=60")), 0, func(c *config.Config) {
 			c.Server.Lane = true
-			c.Telemetry.Traces.Parents = telemetry.ParentsTrusted
+			c.Telemetry.Traces.Parents = config.ParentsTrusted
 			if trusted {
 				c.Server.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 			}

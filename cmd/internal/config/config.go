@@ -16,7 +16,6 @@ import (
 	"veneer/cache/key"
 	"veneer/cache/rfc9111"
 	"veneer/cmd/internal/accesslog"
-	"veneer/cmd/internal/telemetry"
 )
 
 // Config is a checked configuration with every default in place. It is built
@@ -173,11 +172,22 @@ type Push struct {
 // Traces says which requests get a trace, and where it goes. What the
 // environment says (OTEL_*) wins over both.
 type Traces struct {
-	Endpoint string            // base URL of an OTLP receiver: http or https, without a slash at its end
-	Sample   float64           // of the requests without a traceparent, from 0 to 1
-	GRPC     bool              // OTLP over gRPC; else over HTTP
-	Parents  telemetry.Parents // whose traceparent decides
+	Endpoint string  // base URL of an OTLP receiver: http or https, without a slash at its end
+	Sample   float64 // of the requests without a traceparent, from 0 to 1
+	GRPC     bool    // OTLP over gRPC; else over HTTP
+	Parents  Parents // whose traceparent decides
 }
+
+// Parents says whose traceparent decides whether a request gets a trace.
+type Parents uint8
+
+// The words that telemetry.traces.parents may be.
+const (
+	ParentsBounded Parents = iota // everybody's, of strangers up to a rate
+	ParentsAll
+	ParentsTrusted // that of server.trusted_proxies
+	ParentsNone
+)
 
 // Upstream returns the upstream of that name, or nil.
 func (c *Config) Upstream(name string) *Upstream {

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"veneer/cmd/internal/telemetry"
 )
 
 // traces reads which requests are traced; without the key none is.
@@ -24,9 +22,8 @@ func (r *reader) traces(s *section, dst *Telemetry) {
 			t.Sample = ratio
 		}
 	}
-	choice(sub, "parents", &t.Parents, option[telemetry.Parents]{"bounded", telemetry.ParentsBounded},
-		option[telemetry.Parents]{"all", telemetry.ParentsAll}, option[telemetry.Parents]{"trusted", telemetry.ParentsTrusted},
-		option[telemetry.Parents]{"none", telemetry.ParentsNone})
+	choice(sub, "parents", &t.Parents, option[Parents]{"bounded", ParentsBounded}, option[Parents]{"all", ParentsAll},
+		option[Parents]{"trusted", ParentsTrusted}, option[Parents]{"none", ParentsNone})
 	sub.done()
 	dst.Traces = t
 }

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"veneer/cmd/internal/telemetry"
 )
 
 const tracedRest = `
@@ -29,7 +27,7 @@ func TestTraces(t *testing.T) {
 		{"a base path, and all", "telemetry: { traces: { endpoint: 'https://otel.example/a/', sample: 1 } }", &Traces{"https://otel.example/a", 1, false, 0}},
 		{"none of its own", "telemetry: { traces: { sample: 0 } }", &Traces{"http://127.0.0.1:4318", 0, false, 0}},
 		{"gRPC has its own port", "telemetry: { traces: { protocol: grpc } }", &Traces{"http://127.0.0.1:4317", 0.01, true, 0}},
-		{"parents", "telemetry: { traces: { parents: trusted } }", &Traces{"http://127.0.0.1:4318", 0.01, false, telemetry.ParentsTrusted}},
+		{"parents", "telemetry: { traces: { parents: trusted } }", &Traces{"http://127.0.0.1:4318", 0.01, false, ParentsTrusted}},
 		{"gRPC elsewhere", "telemetry: { traces: { protocol: grpc, endpoint: 'https://otel.example:4317' } }", &Traces{"https://otel.example:4317", 0.01, true, 0}},
 	} {
 		cfg, problems := parseTest("x", []byte(c.src+tracedRest))
