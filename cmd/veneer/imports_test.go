@@ -45,6 +45,7 @@ var only = map[string]string{
 	"go.yaml.in/yaml":                    "veneer/cmd/internal/config",
 	"go.opentelemetry.io/otel/sdk":       "veneer/cmd/internal/telemetry",
 	"go.opentelemetry.io/otel/exporters": "veneer/cmd/internal/telemetry",
+	"go.opentelemetry.io/contrib":        "veneer/cmd/internal/telemetry",
 	"github.com/redis/rueidis":           "veneer/cache/store/shared",
 	"github.com/cockroachdb/pebble":      "veneer/cache/store/disk",
 }

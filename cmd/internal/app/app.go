@@ -90,10 +90,11 @@ func Build(cfg *config.Config, opt Options) (*App, error) {
 func (a *App) build(cfg *config.Config, opt Options) (err error) {
 	if a.telemetry, err = telemetry.New(telemetry.Config{
 		ServiceName: cfg.Telemetry.ServiceName, Version: opt.Version, Prometheus: cfg.Telemetry.Prometheus,
-		Metrics: metricsConfig(cfg), Traces: a.tracesConfig(cfg), Log: a.log,
+		Metrics: metricsConfig(cfg), Traces: a.tracesConfig(cfg), Logs: logsConfig(cfg), Log: a.log,
 	}); err != nil {
 		return err
 	}
+	a.log = a.telemetry.Logger(a.log)
 	a.recorder = newRecorder(a.telemetry)
 	if a.store, err = memory.New(memory.Config{Size: cfg.Store.MemorySize}); err != nil {
 		return fmt.Errorf("cannot make the store (store.memory.size): %w", err)
@@ -166,6 +167,10 @@ func (a *App) AdminAddr() net.Addr {
 	}
 	return a.admin.Addr()
 }
+
+// Log returns Options.Log or, when telemetry.logs is on, one that goes there and
+// to the collector.
+func (a *App) Log() *slog.Logger { return a.log }
 
 // readiness answers /readyz. What an upstream does is not in it: a cache with a
 // failing upstream still answers from its store, and to take every instance

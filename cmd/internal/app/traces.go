@@ -51,6 +51,14 @@ func metricsConfig(cfg *config.Config) *telemetry.MetricsConfig {
 	return &telemetry.MetricsConfig{Endpoint: p.Endpoint, GRPC: p.GRPC, Interval: p.Interval}
 }
 
+func logsConfig(cfg *config.Config) *telemetry.LogsConfig {
+	l := cfg.Telemetry.Logs
+	if l == nil {
+		return nil
+	}
+	return &telemetry.LogsConfig{Endpoint: l.Endpoint, GRPC: l.GRPC}
+}
+
 // laneSample tells the lane which requests get a trace; nil where there are no
 // traces.
 func laneSample(t *telemetry.Traces) func(*cache.Request) bool {

@@ -128,7 +128,8 @@ func serve(ctx context.Context, s *streams, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	announce(log, a)
+	rules.log = a.Log()
+	announce(rules.log, a)
 	if f.file != "" {
 		rules.reload = a.ReloadFile
 	}

@@ -159,6 +159,7 @@ type Telemetry struct {
 	Prometheus  bool              // GET /metrics on the admin listener
 	Push        *Push             // where metrics are sent to as well; nil: nowhere
 	Traces      *Traces           // nil: none
+	Logs        *Logs             // where the operational log is sent to as well; nil: nowhere
 	AccessLog   *accesslog.Config // nil: none
 }
 
@@ -167,6 +168,13 @@ type Push struct {
 	Endpoint string        // as that of Traces
 	GRPC     bool          // OTLP over gRPC; else over HTTP
 	Interval time.Duration // between two pushes, from a second to an hour
+}
+
+// Logs says where the operational log is sent to. What the environment says
+// (OTEL_*) wins.
+type Logs struct {
+	Endpoint string // as that of Traces
+	GRPC     bool   // OTLP over gRPC; else over HTTP
 }
 
 // Traces says which requests get a trace, and where it goes. What the

@@ -50,6 +50,7 @@ func (r *reader) root(v value) *Config {
 			r.push(s, &c.Telemetry)
 		})
 		r.traces(s, &c.Telemetry)
+		s.sub("logs", func(s *section) { r.logs(s, &c.Telemetry) })
 		r.accessLog(s, &c.Telemetry)
 	})
 	s.done()

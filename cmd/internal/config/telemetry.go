@@ -47,6 +47,21 @@ func (r *reader) push(s *section, dst *Telemetry) {
 	dst.Push = p
 }
 
+// logs reads where the operational log is sent to; without the key nowhere.
+func (r *reader) logs(s *section, dst *Telemetry) {
+	v, ok := s.get("otlp")
+	if !ok || v.is("off") || v.is("false") {
+		return
+	}
+	dst.Logs = &Logs{Endpoint: defaultCollector}
+	if v.is("true") || v.is("on") {
+		return
+	}
+	sub := v.section()
+	receiver(sub, &dst.Logs.Endpoint, &dst.Logs.GRPC)
+	sub.done()
+}
+
 // The bounds of the time between two pushes: a push reads every counter.
 const (
 	minInterval = time.Second
@@ -111,6 +126,9 @@ func (c *Config) checkTelemetry(r *report) {
 		if p.Interval < minInterval || p.Interval > maxInterval {
 			r.problem("telemetry.metrics.otlp.interval", formatDuration(p.Interval), "is out of range", "between 1s and 1h")
 		}
+	}
+	if l := c.Telemetry.Logs; l != nil {
+		r.receiver("telemetry.logs.otlp.endpoint", "/v1/logs", &l.Endpoint, l.GRPC)
 	}
 	t := c.Telemetry.Traces
 	if t == nil {

@@ -124,3 +124,31 @@ func TestPush(t *testing.T) {
 		}
 	}
 }
+
+func TestLogs(t *testing.T) {
+	for _, c := range []struct {
+		src, want string
+		logs      *Logs
+	}{
+		{"{}", "", nil},
+		{"{ otlp: false }", "", nil},
+		{"{ otlp: off }", "", nil},
+		{"{ otlp: true }", "", &Logs{"http://127.0.0.1:4318", false}},
+		{"{ otlp: {} }", "", &Logs{"http://127.0.0.1:4318", false}},
+		{"{ otlp: { protocol: grpc } }", "", &Logs{"http://127.0.0.1:4317", true}},
+		{"{ otlp: { endpoint: 'https://h/base/' } }", "", &Logs{"https://h/base", false}},
+		{"{ otlp: { interval: 1s } }", `x:1:30: telemetry.logs.otlp.interval: is not a known key here; fix: one of endpoint, protocol`, nil},
+		{"{ otlp: { endpoint: 'http://u:word@h' } }", `x:1:40: telemetry.logs.otlp.endpoint: got (hidden): has credentials, which are not sent; fix: put them into the environment: OTEL_EXPORTER_OTLP_HEADERS=authorization=…`, nil},
+		{"{ otlp: { endpoint: 'http://h/v1/logs' } }", `x:1:40: telemetry.logs.otlp.endpoint: got "http://h/v1/logs": ends with /v1/logs, which Veneer adds; fix: the base URL, without it`, nil},
+		{"{ endpoint: 'http://h' }", `x:1:22: telemetry.logs.endpoint: is not a known key here; fix: one of otlp`, nil},
+	} {
+		cfg, problems := parseTest("x", []byte("telemetry: { logs: "+c.src+" }"+tracedRest))
+		if got := strings.TrimSuffix(problems.String(), "\n"); got != c.want {
+			t.Errorf("%s\ngot  %s\nwant %s", c.src, got, c.want)
+		} else if c.want == "" {
+			if diff := cmp.Diff(c.logs, cfg.Telemetry.Logs); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", c.src, diff)
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"strconv"
@@ -29,6 +30,8 @@ type outlet struct {
 	ctx          context.Context // of all exports
 	cut          context.CancelFunc
 	dropped      atomic.Int64 // units, in all
+	held         atomic.Int64 // units that wait or are being sent, of a signal that has a queue
+	most         int64        // of held
 
 	mu   sync.Mutex // guards what follows
 	told time.Time
@@ -39,6 +42,17 @@ func newOutlet(signal, unit string, log *slog.Logger) *outlet {
 	o := &outlet{signal: signal, unit: unit, log: log, now: time.Now}
 	o.ctx, o.cut = context.WithCancel(context.Background())
 	return o
+}
+
+// admit takes one more unit into the queue, or counts it as dropped. The export
+// that ends takes it out of held.
+func (o *outlet) admit() bool {
+	if o.held.Add(1) > o.most {
+		o.held.Add(-1)
+		o.dropped.Add(1)
+		return false
+	}
+	return true
 }
 
 // send exports n units.
@@ -79,15 +93,33 @@ func (o *outlet) last() {
 	}
 }
 
+// end sends what is left, by the shutdown of a provider. When ctx ends first the
+// rest is dropped.
+func (o *outlet) end(ctx context.Context, shutdown func(context.Context) error) error {
+	stop := context.AfterFunc(ctx, o.cut)
+	defer o.cut()
+	defer stop()
+	// The context ends the exports, and with them the wait: a provider that
+	// stops waiting by itself would leave its goroutine behind.
+	err := shutdown(context.WithoutCancel(ctx))
+	o.last()
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("cannot send all %s: %w", o.unit, err)
+	}
+	return nil
+}
+
 // exporter sends spans.
 type exporter struct {
 	*outlet
 	inner sdktrace.SpanExporter
-	held  atomic.Int64 // spans that have ended and are not sent yet
 }
 
 func newExporter(inner sdktrace.SpanExporter, log *slog.Logger) *exporter {
-	return &exporter{outlet: newOutlet("traces", "spans", log), inner: inner}
+	return &exporter{newOutlet("traces", "spans", log), inner}
 }
 
 // ExportSpans implements sdktrace.SpanExporter.
@@ -105,17 +137,13 @@ func (e *exporter) Shutdown(ctx context.Context) error { return e.inner.Shutdown
 type queue struct {
 	sdktrace.SpanProcessor
 	exporter *exporter
-	most     int64 // spans, those that are being sent included
 }
 
 // OnEnd implements sdktrace.SpanProcessor. It never waits.
 func (q *queue) OnEnd(s sdktrace.ReadOnlySpan) {
-	if q.exporter.held.Add(1) > q.most {
-		q.exporter.held.Add(-1)
-		q.exporter.dropped.Add(1)
-		return
+	if q.exporter.admit() {
+		q.SpanProcessor.OnEnd(s)
 	}
-	q.SpanProcessor.OnEnd(s)
 }
 
 // pusher sends metrics. What one push loses the next one has: the sums go on.

@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
@@ -24,38 +21,17 @@ type MetricsConfig struct {
 	Interval time.Duration // 0 means a minute
 }
 
-// wantsPush says whether metrics are sent, given that the configuration wants
-// that or not. OTEL_METRICS_EXPORTER is a list; /metrics is not its business: it
-// is no exporter but a page that somebody may ask for.
-func wantsPush(configured bool, log *slog.Logger) bool {
-	if disabled() {
-		return false
-	}
-	text := os.Getenv(envMetricsExporter)
-	if text == "" {
-		return configured
-	}
-	names := strings.Split(text, ",")
-	for i := range names {
-		names[i] = strings.TrimSpace(names[i])
-		if !slices.Contains([]string{"otlp", "prometheus", "none"}, names[i]) {
-			warnVariable(log, envMetricsExporter)
-			return configured
-		}
-	}
-	return slices.Contains(names, "otlp")
-}
-
 // newPush returns the reader that sends the metrics of t in the background, nil
 // when none are to be sent.
 func (t *Telemetry) newPush(cfg *MetricsConfig, log *slog.Logger) (sdkmetric.Reader, error) {
-	if !wantsPush(cfg != nil, log) {
+	// /metrics is not the variable's business: it is no exporter but a page that
+	// somebody may ask for.
+	if !wants(envMetricsExporter, cfg != nil, log, "otlp", "prometheus", "none") {
 		return nil, nil
 	}
 	if cfg == nil {
 		cfg = new(MetricsConfig)
 	}
-	quieten(log)
 	to := newReceiver("metrics", cfg.Endpoint, cfg.GRPC, log)
 	inner, err := metricExporter(to)
 	if err != nil {
@@ -88,12 +64,15 @@ func metricExporter(to receiver) (sdkmetric.Exporter, error) {
 // dropped are the samples of veneer_telemetry_dropped_total: a signal that is
 // off loses nothing.
 func (t *Telemetry) dropped() []Sample {
-	spans, pushes := Sample{Labels: [2]string{"traces"}}, Sample{Labels: [2]string{"metrics"}}
+	spans, pushes, records := Sample{Labels: [2]string{"traces"}}, Sample{Labels: [2]string{"metrics"}}, Sample{Labels: [2]string{"logs"}}
 	if t.traces != nil {
 		spans.Value = t.traces.exporter.dropped.Load()
 	}
 	if t.push != nil {
 		pushes.Value = t.push.dropped.Load()
 	}
-	return []Sample{spans, pushes}
+	if t.logs != nil {
+		records.Value = t.logs.exporter.dropped.Load()
+	}
+	return []Sample{spans, pushes, records}
 }

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -27,14 +26,7 @@ import (
 // down.
 func pushing(t *testing.T, cfg *MetricsConfig, environment ...string) (*Telemetry, *syncBuffer) {
 	t.Helper()
-	for _, e := range os.Environ() {
-		if name, _, _ := strings.Cut(e, "="); strings.HasPrefix(name, "OTEL_") {
-			t.Setenv(name, "")
-		}
-	}
-	for i := 0; i < len(environment); i += 2 {
-		t.Setenv(environment[i], environment[i+1])
-	}
+	clearEnvironment(t, environment)
 	log := new(syncBuffer)
 	tel, err := New(Config{Metrics: cfg, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,9 @@ const (
 	envTracesEndpoint  = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 	envQueue           = "OTEL_BSP_MAX_QUEUE_SIZE"
 	envInterval        = "OTEL_METRIC_EXPORT_INTERVAL"
+	envLogsExporter    = "OTEL_LOGS_EXPORTER"
+	envLogsQueue       = "OTEL_BLRP_MAX_QUEUE_SIZE"
+	envValueLength     = "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT"
 )
 
 // The receivers of OTLP that are taken when nobody names one.
@@ -77,6 +81,27 @@ func newReceiver(signal, base string, grpc bool, log *slog.Logger) receiver {
 		r.url += "/v1/" + signal
 	}
 	return r
+}
+
+// wants says whether a signal is sent, given that the configuration wants that or
+// not: a variable of the environment lists exporters, of which these are known.
+func wants(variable string, configured bool, log *slog.Logger, known ...string) bool {
+	if disabled() {
+		return false
+	}
+	text := os.Getenv(variable)
+	if text == "" {
+		return configured
+	}
+	names := strings.Split(text, ",")
+	for i := range names {
+		names[i] = strings.TrimSpace(names[i])
+		if !slices.Contains(known, names[i]) {
+			warnVariable(log, variable)
+			return configured
+		}
+	}
+	return slices.Contains(names, "otlp")
 }
 
 func warnVariable(log *slog.Logger, name string) {

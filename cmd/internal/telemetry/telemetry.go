@@ -1,6 +1,7 @@
 // Package telemetry keeps the numbers of the process and writes them out as
-// Prometheus metrics, and sends them and the traces of some requests to a collector. It
-// is the only package that imports the OpenTelemetry SDK.
+// Prometheus metrics, and sends them, the traces of some requests and the
+// operational log to a collector. It is the only package that imports the
+// OpenTelemetry SDK.
 //
 // Nothing here is asked for a number while a request is served: the hot path
 // adds to plain atomics (RouteCounters, Histogram), other packages keep counts
@@ -38,6 +39,7 @@ type Config struct {
 
 	Metrics *MetricsConfig // where metrics are sent to as well; nil: nowhere
 	Traces  *TracesConfig  // nil: none
+	Logs    *LogsConfig    // where what Logger returns is sent to as well; nil: nowhere
 	Log     *slog.Logger   // what becomes of what is sent; nil: nothing is logged
 }
 
@@ -49,6 +51,7 @@ type Telemetry struct {
 	handler  http.Handler
 	traces   *Traces // nil: none
 	push     *pusher // nil: metrics are not sent
+	logs     *logs   // nil: logs are not sent
 	began    time.Time
 
 	routes    table[RouteCounters]
@@ -96,12 +99,16 @@ func New(cfg Config) (*Telemetry, error) {
 		return nil, fmt.Errorf("cannot make the instruments: %w", err)
 	}
 	if cfg.Traces != nil {
-		if t.traces, err = newTraces(*cfg.Traces, res, log); err != nil {
-			ended, cancel := context.WithCancel(context.Background())
-			cancel()
-			_ = t.Shutdown(ended) // nothing was counted yet
-			return nil, err
-		}
+		t.traces, err = newTraces(*cfg.Traces, res, log)
+	}
+	if err == nil {
+		t.logs, err = newLogs(cfg.Logs, res, log)
+	}
+	if err != nil {
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = t.Shutdown(ended) // nothing was counted yet
+		return nil, err
 	}
 	t.Register(TelemetryDropped, t.dropped)
 	return t, nil
@@ -170,18 +177,21 @@ func (t *Telemetry) Traces() *Traces { return t.traces }
 // Shutdown ends the export: what is left is sent until ctx ends,
 // and it returns soon after that. Counting goes on, unseen.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
-	var metrics, traces error
-	var both sync.WaitGroup // a collector that takes no metrics takes no time from the spans
-	both.Go(func() {
+	var metrics, traces, logs error
+	var all sync.WaitGroup // a collector that takes no metrics takes no time from the spans
+	all.Go(func() {
 		metrics = t.provider.Shutdown(ctx)
 		if t.push != nil {
 			t.push.cut()
 			t.push.last()
 		}
 	})
+	if t.logs != nil {
+		all.Go(func() { logs = t.logs.exporter.end(ctx, t.logs.provider.Shutdown) })
+	}
 	if t.traces != nil {
 		traces = t.traces.shutdown(ctx)
 	}
-	both.Wait()
-	return errors.Join(metrics, traces)
+	all.Wait()
+	return errors.Join(metrics, traces, logs)
 }

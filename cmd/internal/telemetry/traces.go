@@ -54,13 +54,13 @@ func newTraces(cfg TracesConfig, about *resource.Resource, log *slog.Logger) (*T
 	if name := t.sampler.fromEnvironment(); name != "" {
 		warnVariable(log, name)
 	}
-	quieten(log)
 	inner, err := spanExporter(newReceiver("traces", cfg.Endpoint, cfg.GRPC, log))
 	if err != nil {
 		return nil, fmt.Errorf("cannot make the exporter of traces: %w", err)
 	}
 	t.exporter = newExporter(inner, log)
 	most := positive(envQueue, sdktrace.DefaultMaxQueueSize, log)
+	t.exporter.most = int64(most)
 	batches := sdktrace.NewBatchSpanProcessor(t.exporter, sdktrace.WithMaxQueueSize(most))
 	t.provider = sdktrace.NewTracerProvider(
 		sdktrace.WithResource(about),
@@ -68,7 +68,7 @@ func newTraces(cfg TracesConfig, about *resource.Resource, log *slog.Logger) (*T
 		sdktrace.WithSampler(sdktrace.AlwaysSample()),
 		// Bounded, and what does not fit is dropped: 2048 spans, unless the
 		// environment says otherwise.
-		sdktrace.WithSpanProcessor(&queue{batches, t.exporter, int64(most)}),
+		sdktrace.WithSpanProcessor(&queue{batches, t.exporter}),
 	)
 	t.tracer = t.provider.Tracer(scope)
 	return t, nil
@@ -112,18 +112,5 @@ func (t *Traces) Start(ctx context.Context, fields func(name string) []string, a
 
 // shutdown sends what is left. When ctx ends first the rest is dropped.
 func (t *Traces) shutdown(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, t.exporter.cut)
-	defer t.exporter.cut()
-	defer stop()
-	// The context ends the exports, and with them the wait: a provider that
-	// stops waiting by itself would leave its goroutine behind.
-	err := t.provider.Shutdown(context.WithoutCancel(ctx))
-	t.exporter.last()
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err != nil {
-		return fmt.Errorf("cannot send all spans: %w", err)
-	}
-	return nil
+	return t.exporter.end(ctx, t.provider.Shutdown)
 }

@@ -41,18 +41,25 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-// tracing returns a Telemetry with traces that the environment does not change,
-// but for pairs of names and values, and its log. The caller shuts it down.
-func tracing(t *testing.T, cfg TracesConfig, environment ...string) (*Telemetry, *syncBuffer) {
+// clearEnvironment makes the environment say nothing but pairs of names and
+// values, until the test ends.
+func clearEnvironment(t *testing.T, pairs []string) {
 	t.Helper()
 	for _, e := range os.Environ() {
 		if name, _, _ := strings.Cut(e, "="); strings.HasPrefix(name, "OTEL_") {
 			t.Setenv(name, "")
 		}
 	}
-	for i := 0; i < len(environment); i += 2 {
-		t.Setenv(environment[i], environment[i+1])
+	for i := 0; i < len(pairs); i += 2 {
+		t.Setenv(pairs[i], pairs[i+1])
 	}
+}
+
+// tracing returns a Telemetry with traces that the environment does not change,
+// but for pairs of names and values, and its log. The caller shuts it down.
+func tracing(t *testing.T, cfg TracesConfig, environment ...string) (*Telemetry, *syncBuffer) {
+	t.Helper()
+	clearEnvironment(t, environment)
 	log := new(syncBuffer)
 	tel, err := New(Config{Version: "1.2.3", Traces: &cfg, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {

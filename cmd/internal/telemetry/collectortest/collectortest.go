@@ -1,5 +1,5 @@
 // Package collectortest is an OpenTelemetry collector for tests: it takes
-// traces and metrics over HTTP or gRPC as a real one does, and shows them.
+// traces, metrics and logs over HTTP or gRPC as a real one does, and shows them.
 package collectortest
 
 import (
@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	collectorlogspb "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	collectormetricspb "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
@@ -45,6 +46,7 @@ type Collector struct {
 	requests []*http.Request
 	metrics  map[string]*metricspb.Metric
 	pushes   int
+	records  []Record
 }
 
 // New starts a Collector.
@@ -80,6 +82,14 @@ func (c *Collector) take(r *http.Request) error {
 			return err
 		}
 		c.takeMetrics(&all)
+		return nil
+	}
+	if strings.HasSuffix(r.URL.Path, "/v1/logs") {
+		var all collectorlogspb.ExportLogsServiceRequest
+		if err := proto.Unmarshal(b, &all); err != nil {
+			return err
+		}
+		c.takeLogs(&all)
 		return nil
 	}
 	var all collectorpb.ExportTraceServiceRequest

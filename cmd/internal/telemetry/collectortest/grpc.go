@@ -5,6 +5,7 @@ import (
 	"net"
 	"testing"
 
+	collectorlogspb "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	collectormetricspb "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	metricspb "go.opentelemetry.io/proto/otlp/metrics/v1"
@@ -31,6 +32,7 @@ func NewGRPC(t testing.TB, answer func(context.Context) error) *Collector {
 	}))
 	collectorpb.RegisterTraceServiceServer(s, spansOverGRPC{c: c})
 	collectormetricspb.RegisterMetricsServiceServer(s, metricsOverGRPC{c: c})
+	collectorlogspb.RegisterLogsServiceServer(s, logsOverGRPC{c: c})
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
