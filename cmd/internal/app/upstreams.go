@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"veneer/cache"
 	"veneer/cache/key"
@@ -152,7 +155,7 @@ func (t *trip) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	start := time.Now()
 	res, err := t.pool.RoundTrip(r)
-	t.pool.took.Observe(time.Since(start))
+	t.pool.observe(r.Context(), time.Since(start))
 	if err != nil {
 		t.pool.tell(err)
 		return nil, err
@@ -161,6 +164,16 @@ func (t *trip) RoundTrip(r *http.Request) (*http.Response, error) {
 		t.relocate(r.URL, res.Header)
 	}
 	return res, nil
+}
+
+// observe counts how long an upstream took. That of a fetch that is traced leads
+// to its span, upstream.fetch.
+func (p *pool) observe(ctx context.Context, took time.Duration) {
+	if s := trace.SpanContextFromContext(ctx); s.IsSampled() {
+		p.took.ObserveTraced(took, s)
+		return
+	}
+	p.took.Observe(took)
 }
 
 // relocate takes the Location of a third party, which is absolute, to our host
