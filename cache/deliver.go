@@ -94,7 +94,7 @@ func (x *exchange) statusLine(o *Object) []string {
 	if o != nil {
 		s.Hit = x.decision.Forward == cachestatus.NotForwarded
 		if s.Hit || x.decision.Stored {
-			s.HasTTL, s.TTL = true, o.ttl(x.now)
+			s.HasTTL, s.TTL = true, o.TTL(x.now)
 		}
 	}
 	return []string{s.String()}

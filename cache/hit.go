@@ -106,7 +106,7 @@ func (h *Hit) Age() int64 { return ageSeconds(h.object.Age(h.now)) }
 // AppendCacheStatus appends the value of the last line of the Cache-Status
 // field, ours (RFC 9211).
 func (h *Hit) AppendCacheStatus(dst []byte) []byte {
-	s := cachestatus.Status{Hit: true, HasTTL: true, TTL: h.object.ttl(h.now)}
+	s := cachestatus.Status{Hit: true, HasTTL: true, TTL: h.object.TTL(h.now)}
 	return s.Append(dst)
 }
 

@@ -189,15 +189,15 @@ func (o *Object) hitFields(now time.Time) *dynamicFields {
 	if p := o.dynamic.Load(); p != nil && p.second == second {
 		return p
 	}
-	status := cachestatus.Status{Hit: true, HasTTL: true, TTL: o.ttl(now)}
+	status := cachestatus.Status{Hit: true, HasTTL: true, TTL: o.TTL(now)}
 	p := &dynamicFields{second: second, age: ageLine(o.Age(now)), status: []string{status.String()}}
 	o.dynamic.Store(p)
 	return p
 }
 
-// ttl is the freshness that is left: in whole seconds while it is fresh, so that
+// TTL is the freshness that is left: in whole seconds while it is fresh, so that
 // it and Age add up to the lifetime, and never 0 once it is stale.
-func (o *Object) ttl(now time.Time) time.Duration {
+func (o *Object) TTL(now time.Time) time.Duration {
 	left := o.Meta.TTL(now)
 	if at, purged := o.PurgedAt(); purged {
 		left = min(left, at.Sub(now), -1)

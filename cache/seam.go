@@ -213,7 +213,7 @@ func (d *Decision) Freshness() (age, ttl time.Duration, ok bool) {
 	if d.Served == nil {
 		return 0, 0, false
 	}
-	return d.Served.Age(d.Start), d.Served.ttl(d.Start), true
+	return d.Served.Age(d.Start), d.Served.TTL(d.Start), true
 }
 
 // Recorder receives every Decision, once, after the response has ended. It

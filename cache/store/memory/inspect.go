@@ -4,6 +4,7 @@ import (
 	"iter"
 
 	"veneer/cache"
+	"veneer/cache/key"
 )
 
 // Stats are a Store's figures at one moment. The counters run since New; the
@@ -42,6 +43,38 @@ func (s *Store) ByTag(tag string) []*cache.Object {
 	var objs []*cache.Object
 	s.tags.each(tag, func(e *entry) bool { objs = append(objs, e.obj()); return true })
 	return objs
+}
+
+// List returns stored Objects in the order of their target URIs: those whose URI
+// begins with prefix, or all where it is nil, behind the URI with the key after
+// (Key.URI; "": from the first). It ends with the URI at which there are limit of
+// them, whole: its other origins and variants are in it too. next is what after has
+// to be to go on, "" at the end. Writers wait while it looks, which costs what it
+// returns.
+func (s *Store) List(prefix *key.Prefix, after string, limit int) (objs []*cache.Object, next string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	records := s.order.all()
+	switch {
+	case after != "":
+		records = s.order.from(after)
+	case prefix != nil:
+		records = s.order.from(prefix.First())
+	}
+	last := ""
+	for r := range records {
+		switch {
+		case r.uri() == after:
+			continue
+		case prefix != nil && !prefix.Begins(r.uri()):
+			return objs, ""
+		case len(objs) >= limit:
+			return objs, last
+		}
+		last = r.uri()
+		r.entriesOfURI(func(e *entry) bool { objs = append(objs, e.obj()); return true })
+	}
+	return objs, ""
 }
 
 // All iterates over the stored Objects, in no order. Each shard is read at one

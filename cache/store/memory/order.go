@@ -104,12 +104,9 @@ func (l *byURI) join(i int) {
 // does not change meanwhile.
 func (l *byURI) within(p key.Prefix) iter.Seq[*record] {
 	return func(yield func(*record) bool) {
-		i, at := l.find(p.First())
-		for ; i < len(l.blocks); i, at = i+1, 0 {
-			for _, r := range l.blocks[i][at:] {
-				if !p.Begins(r.uri()) || !yield(r) {
-					return
-				}
+		for r := range l.from(p.First()) {
+			if !p.Begins(r.uri()) || !yield(r) {
+				return
 			}
 		}
 	}
@@ -118,12 +115,22 @@ func (l *byURI) within(p key.Prefix) iter.Seq[*record] {
 // all iterates over the records of all target URIs. The list does not change
 // meanwhile.
 func (l *byURI) all() iter.Seq[*record] {
+	return func(yield func(*record) bool) { l.scan(0, 0, yield) }
+}
+
+// from is all, from the first whose target URI is uri or behind it.
+func (l *byURI) from(uri string) iter.Seq[*record] {
 	return func(yield func(*record) bool) {
-		for _, b := range l.blocks {
-			for _, r := range b {
-				if !yield(r) {
-					return
-				}
+		i, at := l.find(uri)
+		l.scan(i, at, yield)
+	}
+}
+
+func (l *byURI) scan(block, at int, yield func(*record) bool) {
+	for ; block < len(l.blocks); block, at = block+1, 0 {
+		for _, r := range l.blocks[block][at:] {
+			if !yield(r) {
+				return
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"veneer/cache/key"
@@ -85,5 +86,60 @@ func compareOrder(t *testing.T, l *byURI, has []*record) {
 		if cap(b) != blockSize || len(b) == 0 {
 			t.Fatalf("a block of %d with room for %d", len(b), cap(b))
 		}
+	}
+}
+
+// List goes through what is stored page by page, whole target URIs at a time, in
+// their order, and neither misses nor repeats one.
+func TestList(t *testing.T) {
+	s := open(t, Config{Size: 64 << 20})
+	want := make(map[string]int)
+	for i := range 300 {
+		for origin := range 1 + i%3 {
+			uri := fmt.Sprintf("https://a.example/%02d/%03d", i%20, i)
+			if err := put(t, s, storetest.Object(storetest.Key(uri, fmt.Sprint(origin)), plain, "content")); err != nil {
+				t.Fatal(err)
+			}
+			want[uri]++
+		}
+	}
+	for _, c := range []struct {
+		prefix string
+		limit  int
+	}{{"", 7}, {"", 1}, {"", 10000}, {"/07/", 4}, {"/1", 9}, {"/99", 5}, {"/00/000", 5}} {
+		var prefix *key.Prefix
+		if c.prefix != "" {
+			p, err := key.NewPrefix("https", "a.example", c.prefix, "", false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			prefix = &p
+		}
+		seen, last, after, pages := make(map[string]int), "", "", 0
+		for {
+			objs, next := s.List(prefix, after, c.limit)
+			if pages++; len(objs) > c.limit+2 {
+				t.Fatalf("%d objects, limit %d", len(objs), c.limit)
+			}
+			for _, o := range objs {
+				parts, _ := key.Parse([]byte(o.URI()))
+				seen[parts.Target.String()]++
+				if key.CompareURIs(last, o.URI()) > 0 && last != "" {
+					t.Fatalf("%q comes behind %q", o.URI(), last)
+				}
+				last = o.URI()
+			}
+			if after = next; after == "" {
+				break
+			}
+		}
+		for uri, n := range want {
+			if wanted := prefix == nil || strings.HasPrefix(uri, "https://a.example"+c.prefix); wanted && seen[uri] != n || !wanted && seen[uri] != 0 {
+				t.Errorf("prefix %q, limit %d: %s is listed %d times in %d pages, stored %d times", c.prefix, c.limit, uri, seen[uri], pages, n)
+			}
+		}
+	}
+	if objs, next := s.List(nil, "no key at all", 5); len(objs) != 0 || next != "" {
+		t.Errorf("behind what is no key there are %d", len(objs))
 	}
 }

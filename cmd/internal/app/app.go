@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"veneer/cache/store/memory"
 	"veneer/cmd/internal/admin"
 	"veneer/cmd/internal/config"
+	"veneer/cmd/internal/live"
 	"veneer/cmd/internal/server"
 	"veneer/cmd/internal/telemetry"
 )
@@ -39,8 +39,11 @@ type Options struct {
 type App struct {
 	log       *slog.Logger
 	telemetry *telemetry.Telemetry
-	trusted   atomic.Pointer[func(peer string) bool] // of the current plan
+	trusted   atomic.Pointer[func(peer string) bool]      // of the current plan
+	scheme    atomic.Pointer[func(*cache.Request) string] // of the current plan; nil func: what the connection says
 	recorder  *recorder
+	live      *live.Live // nil without an admin listener: nobody would look
+	version   string
 	accessLog accessLog
 	store     *memory.Store
 	purges    purgeCounts
@@ -76,7 +79,7 @@ const (
 //
 // A listener that cannot be bound is an error that wraps a *net.OpError.
 func Build(cfg *config.Config, opt Options) (*App, error) {
-	a := &App{log: opt.Log, marks: make(map[string]*upstreamMarks)}
+	a := &App{log: opt.Log, version: opt.Version, marks: make(map[string]*upstreamMarks)}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -96,6 +99,9 @@ func (a *App) build(cfg *config.Config, opt Options) (err error) {
 	}
 	a.log = a.telemetry.Logger(a.log)
 	a.recorder = newRecorder(a.telemetry)
+	if cfg.Admin.Address != "" {
+		a.beginLive()
+	}
 	if a.store, err = memory.New(memory.Config{Size: cfg.Store.MemorySize}); err != nil {
 		return fmt.Errorf("cannot make the store (store.memory.size): %w", err)
 	}
@@ -129,9 +135,7 @@ func (a *App) build(cfg *config.Config, opt Options) (err error) {
 		}); err != nil {
 			return err
 		}
-		a.admin.Handle("GET /api/explain", newExplainer(a))
-		a.admin.Handle("POST /api/reload", http.HandlerFunc(a.serveReload))
-		a.admin.Handle("POST /api/purge", http.HandlerFunc(a.servePurge))
+		a.registerAPI()
 	}
 	a.server, err = server.New(serverConfig(cfg, a))
 	return err
@@ -202,11 +206,17 @@ func (a *App) Run(ctx context.Context) error {
 	for _, f := range serve {
 		all.Go(func() { ended <- f(ctx) })
 	}
+	watch, endWatch := context.WithCancel(ctx)
+	defer endWatch()
+	if a.live != nil {
+		all.Go(func() { a.live.Run(watch) })
+	}
 	err := <-ended
 	if a.phase.Load() == draining {
 		err = nil // the listener was told to end; Drain says how that went
 	}
 	err = errors.Join(err, a.Drain(endedContext()))
+	endWatch()
 	all.Wait()
 	return err
 }

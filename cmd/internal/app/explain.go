@@ -3,14 +3,12 @@ package app
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"veneer/cache"
 	"veneer/cache/key"
@@ -218,12 +216,5 @@ func (e *explainer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case <-r.Context().Done():
 		return
 	}
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(e.app.explain(asked, true)); err != nil {
-		panic(fmt.Errorf("BUG: an answer is no JSON: %w", err)) // the admin listener answers 500
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write([]byte(b.String())) // the client may be gone
+	answer(w, e.app.explain(asked, true))
 }

@@ -141,6 +141,9 @@ func (a *App) poolOf(spec poolSpec, trust forward.Trust) (*pool, error) {
 func (a *App) adopt(p *plan) {
 	old := a.plan
 	a.recorder.add(p.names)
+	if a.live != nil {
+		a.live.Add(p.names)
+	}
 	for name, l := range p.layers {
 		if old == nil || old.layers[name] != l {
 			a.registerLayer(l)
@@ -153,6 +156,7 @@ func (a *App) adopt(p *plan) {
 	}
 	a.engine.Swap(p.engine)
 	a.trusted.Store(&p.engine.Trusted)
+	a.scheme.Store(&p.engine.Scheme)
 	a.plan = p
 	if old == nil {
 		return

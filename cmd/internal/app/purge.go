@@ -107,6 +107,24 @@ func purgeURL(what, text string) (*url.URL, error) {
 	return u, nil
 }
 
+// newPrefix makes what target URIs begin with of the beginning of some.
+func newPrefix(u *url.URL) (key.Prefix, error) {
+	p, err := key.NewPrefix(u.Scheme, u.Host, key.EscapedPath(u), u.RawQuery, u.RawQuery != "" || u.ForceQuery)
+	if err != nil {
+		return p, badPurge("%w; write the prefix as a client sends it", err)
+	}
+	return p, nil
+}
+
+// prefixOf is newPrefix for text.
+func prefixOf(text string) (key.Prefix, error) {
+	u, err := purgeURL("prefix", text)
+	if err != nil {
+		return key.Prefix{}, err
+	}
+	return newPrefix(u)
+}
+
 // purges makes of an order what the store carries out. A URL is looked for as
 // its route keys it, without the parameters that it ignores and sorted where it
 // sorts, and as it was given: another route may have stored it before a reload.
@@ -118,8 +136,8 @@ func (o *purgeOrder) purges(routes cache.Router, now time.Time) ([]cache.Purge, 
 	u, path := o.url, key.EscapedPath(o.url)
 	if o.kind == cache.PurgePrefix {
 		var err error
-		if p.Prefix, err = key.NewPrefix(u.Scheme, u.Host, path, u.RawQuery, u.RawQuery != "" || u.ForceQuery); err != nil {
-			return nil, badPurge("%w; write the prefix as a client sends it", err)
+		if p.Prefix, err = newPrefix(u); err != nil {
+			return nil, err
 		}
 		return []cache.Purge{p}, nil
 	}
