@@ -11,8 +11,9 @@ import (
 type Parents uint8
 
 // Whose traceparent is heeded. Where it is not, the ratio decides by a random
-// draw: not by the trace id, which a stranger chooses too. The trace goes on
-// below its parent either way.
+// draw: not by the trace id, which a stranger chooses too. That holds for
+// OTEL_TRACES_SAMPLER=traceidratio as well, which decides by the ids of those
+// who are trusted here. The trace goes on below its parent either way.
 const (
 	ParentsBounded Parents = iota // everybody's, but of strangers only StrangersPerSecond that are sampled
 	ParentsAll                    // everybody's
@@ -44,12 +45,17 @@ func (p *pace) take(now time.Time) bool {
 	}
 }
 
+// trusts reports whether what peer sends may decide without a bound.
+func (s *sampler) trusts(peer string) bool {
+	return s.parents == ParentsAll || s.parents != ParentsNone && s.known != nil && s.known(peer)
+}
+
 // heeds reports whether the traceparent of a request from peer decides.
 func (s *sampler) heeds(p parent, peer string) bool {
 	switch {
 	case !s.parent || s.parents == ParentsNone:
 		return false
-	case s.parents == ParentsAll, s.known != nil && s.known(peer):
+	case s.trusts(peer):
 		return true
 	case s.parents == ParentsTrusted:
 		return false

@@ -88,8 +88,9 @@ func (s *sampler) sample(traceparent []string, peer string) bool {
 		switch {
 		case ok && s.heeds(p, peer):
 			return p.flags.IsSampled()
-		case ok && !s.parent:
-			// As every service decides that has the same ratio.
+		case ok && !s.parent && s.trusts(peer):
+			// As every service decides that has the same ratio. A stranger would
+			// choose an id that is below it.
 			return binary.BigEndian.Uint64(p.trace[8:])>>1 < s.below
 		}
 	}

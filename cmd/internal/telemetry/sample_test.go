@@ -148,6 +148,7 @@ func TestSamplerFromEnvironment(t *testing.T) {
 		t.Setenv(envSampler, c.sampler)
 		t.Setenv(envSamplerArg, c.arg)
 		s := newSampler(0.5, always)
+		s.parents = ParentsAll
 		name := s.fromEnvironment()
 		got := asked{s.sample(nil, ""), s.sample([]string{sampledParent}, ""), s.sample([]string{unsampledParent}, "")}
 		if got != c.want || name != c.misunderstood {
@@ -197,6 +198,46 @@ func TestParents(t *testing.T) {
 		s.setRatio(1)
 		if got := !s.sample([]string{unsampledParent}, stranger); got != c.suppressed {
 			t.Errorf("%d: an unsampled parent decides: %t", c.parents, got)
+		}
+	}
+}
+
+// With traceidratio the id of a trace decides where its sender is trusted. A
+// stranger's, which may be one that always is below the ratio, decides nothing.
+func TestTraceIDRatio(t *testing.T) {
+	const friend, stranger = "10.0.0.1:1", "192.0.2.1:1"
+	const low, high = "00-" + "0af7651916cd43dd0000000000000001" + "-b7ad6b7169203331-00", sampledParent
+	t.Setenv(envSampler, "traceidratio")
+	t.Setenv(envSamplerArg, "0.01")
+	for _, c := range []struct {
+		parents          Parents
+		friend, stranger bool // the id decides
+	}{
+		{ParentsBounded, true, false},
+		{ParentsAll, true, true},
+		{ParentsTrusted, true, false},
+		{ParentsNone, false, false},
+	} {
+		for peer, decides := range map[string]bool{friend: c.friend, stranger: c.stranger} {
+			for _, drawn := range []bool{true, false} {
+				draw := uint64(1<<64 - 1)
+				if drawn {
+					draw = 0
+				}
+				s := newSampler(0, func() uint64 { return draw })
+				s.parents, s.known = c.parents, func(peer string) bool { return peer == friend }
+				if name := s.fromEnvironment(); name != "" {
+					t.Fatal(name)
+				}
+				wantLow, wantHigh := drawn, drawn
+				if decides {
+					wantLow, wantHigh = true, false
+				}
+				if gotLow, gotHigh := s.sample([]string{low}, peer), s.sample([]string{high}, peer); gotLow != wantLow || gotHigh != wantHigh {
+					t.Errorf("parents %d, %s, drawn %t: %t below the ratio and %t above it, want %t and %t",
+						c.parents, peer, drawn, gotLow, gotHigh, wantLow, wantHigh)
+				}
+			}
 		}
 	}
 }
