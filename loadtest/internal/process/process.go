@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -58,10 +57,10 @@ func Start(ctx context.Context, binary, dir string, s Settings) (*Process, error
 		return nil, err
 	}
 	p := &Process{dir: dir, log: newJournal(), pool: pool, done: make(chan struct{})}
-	if err := p.configure(s); err != nil {
+	if err := p.configure(Change{Settings: s}); err != nil {
 		return nil, err
 	}
-	p.cmd = exec.Command(binary, "serve", "-c", filepath.Join(dir, "veneer.yaml"))
+	p.cmd = exec.Command(binary, "serve", "-c", filepath.Join(dir, "veneer.yaml"), "--watch", lookEvery.String())
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", binary, err)
@@ -81,22 +80,6 @@ func Start(ctx context.Context, binary, dir string, s Settings) (*Process, error
 	}
 	p.admin, p.http, p.tls = addrs[0], addrs[1], addrs[2]
 	return p, nil
-}
-
-// configure puts the settings where the program reads them, in one step.
-func (p *Process) configure(s Settings) error {
-	text, err := s.file()
-	if err != nil {
-		return err
-	}
-	next := filepath.Join(p.dir, "veneer.yaml.next")
-	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
-		return fmt.Errorf("cannot write the configuration: %w", err)
-	}
-	if err := os.Rename(next, filepath.Join(p.dir, "veneer.yaml")); err != nil {
-		return fmt.Errorf("cannot write the configuration: %w", err)
-	}
-	return nil
 }
 
 // await waits until ready says yes, and asks again whenever the channel that it
@@ -138,29 +121,6 @@ func (p *Process) Roots() *x509.CertPool { return p.pool }
 // /proc.
 func (p *Process) Usage() (Usage, error) { return usage(p.cmd.Process.Pid) }
 
-// Reload gives it other settings and returns when they are in force.
-func (p *Process) Reload(ctx context.Context, s Settings) error {
-	if err := p.configure(s); err != nil {
-		return err
-	}
-	before, _ := p.log.count(wordReloaded)
-	kept, _ := p.log.count(wordKept)
-	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
-		return fmt.Errorf("cannot tell the program to reload: %w", err)
-	}
-	refused := false
-	err := p.await(ctx, "reload", func() (bool, <-chan struct{}) {
-		now, more := p.log.count(wordReloaded)
-		k, _ := p.log.count(wordKept)
-		refused = k > kept
-		return now > before || refused, more
-	})
-	if err == nil && refused {
-		err = fmt.Errorf("cannot reload: the program refuses the configuration:\n%s", p.log.tail())
-	}
-	return err
-}
-
 // Purge has the admin listener purge, by kind (url, prefix, tag, all), and
 // returns how many stored responses that concerned.
 func (p *Process) Purge(ctx context.Context, kind, what string, hard bool) (touched int, err error) {
@@ -172,29 +132,35 @@ func (p *Process) Purge(ctx context.Context, kind, what string, hard bool) (touc
 	if err != nil {
 		return 0, fmt.Errorf("cannot purge: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.admin+"/api/purge", bytes.NewReader(text))
+	status, answer, err := p.ask(ctx, http.MethodPost, "/api/purge", text)
 	if err != nil {
 		return 0, fmt.Errorf("cannot purge: %w", err)
 	}
-	res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
-	if err != nil {
-		return 0, fmt.Errorf("cannot purge: %w", err)
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
-	if err != nil {
-		return 0, fmt.Errorf("cannot purge: %w", err)
-	}
-	if res.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("cannot purge: %s: %s", res.Status, answer)
+	if status != http.StatusOK {
+		return 0, fmt.Errorf("cannot purge: %d: %s", status, answer)
 	}
 	var said struct{ Touched int }
 	if err := json.Unmarshal(answer, &said); err != nil {
 		return 0, fmt.Errorf("cannot purge: %w: %s", err, answer)
 	}
 	return said.Touched, nil
+}
+
+// ask has the admin listener answer, over a connection of its own.
+func (p *Process) ask(ctx context.Context, method, path string, content []byte) (status int, answer []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+p.admin+path, bytes.NewReader(content))
+	if err != nil {
+		return 0, nil, err
+	}
+	res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer res.Body.Close()
+	answer, err = io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	return res.StatusCode, answer, err
 }
 
 // Alarm returns what is wrong with the process itself, as far as it shows: it

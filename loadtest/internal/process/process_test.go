@@ -61,15 +61,7 @@ func TestProgram(t *testing.T) {
 	if _, err := p.Purge(t.Context(), "prefix", "/own", false); err == nil || !strings.Contains(err.Error(), "no scheme and host") {
 		t.Errorf("a bad purge: %v", err)
 	}
-	s := settings()
-	s.Listed = append(s.Listed, "https://late.load.test")
-	if err := p.Reload(t.Context(), s); err != nil {
-		t.Errorf("a good reload: %v", err)
-	}
-	s.Listed = []string{"not an origin"}
-	if err := p.Reload(t.Context(), s); err == nil || !strings.Contains(err.Error(), "refuses") {
-		t.Errorf("a bad reload: %v, want that it is refused", err)
-	}
+	reloads(t, p)
 	if a := p.Alarm(); a != "" {
 		t.Errorf("alarm: %s", a)
 	}

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -59,6 +61,29 @@ func (a *answer) String() string {
 type client struct {
 	transport *http.Transport
 	base      string
+	dialled   atomic.Int64 // connections
+	ended     atomic.Int64 // of them
+}
+
+// line is a connection that tells of its end: the other side has closed it, or
+// has said that it would, which makes the transport close it.
+type line struct {
+	net.Conn
+	once  sync.Once
+	ended func()
+}
+
+func (l *line) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p)
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		l.once.Do(l.ended)
+	}
+	return n, err
+}
+
+func (l *line) Close() error {
+	l.once.Do(l.ended)
+	return l.Conn.Close()
 }
 
 // patience ends a request that nobody answers.
@@ -66,14 +91,20 @@ const patience = 30 * time.Second
 
 func newClient(p Proxy, secure bool) *client {
 	address, dialer := p.Address(secure), net.Dialer{}
+	c := &client{base: "http://" + process.Host}
 	t := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "tcp", address)
+			conn, err := dialer.DialContext(ctx, "tcp", address)
+			if err != nil {
+				return nil, err
+			}
+			c.dialled.Add(1)
+			return &line{Conn: conn, ended: func() { c.ended.Add(1) }}, nil
 		},
 		MaxIdleConnsPerHost: 4096, IdleConnTimeout: time.Minute, DisableCompression: true,
 		Protocols: new(http.Protocols),
 	}
-	c := &client{transport: t, base: "http://" + process.Host}
+	c.transport = t
 	t.Protocols.SetHTTP1(!secure)
 	t.Protocols.SetHTTP2(secure)
 	if secure {

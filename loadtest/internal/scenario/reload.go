@@ -7,15 +7,16 @@ import (
 	"sync"
 	"time"
 
+	"veneer/loadtest/internal/faulty"
 	"veneer/loadtest/internal/openloop"
 )
 
 func reload() Scenario {
 	return Scenario{
 		Name: "reload",
-		About: "The configuration is read again and again under load; each time the policy lets in one more origin, or no longer. No request fails, nobody " +
-			"else notices, and that origin gets what the policy in force says.",
-		Short: Options{Rate: 400, Duration: 4 * time.Second},
+		About: "The configuration is read again and again under load, by SIGHUP, by a changed file and by POST /api/reload, a good one and a bad one in turn; each " +
+			"good one lets in one more origin, or no longer. No request fails, no connection ends, nothing stored is forgotten, and that origin gets what the policy in force says.",
+		Short: Options{Rate: 400, Duration: 5 * time.Second},
 		body:  reloadBody,
 	}
 }
@@ -38,64 +39,67 @@ func (c *changes) set(allowed, changing bool) {
 	c.now = tenancy{epoch: c.now.epoch + 1, allowed: allowed, changing: changing}
 }
 
-const reloadEvery = 300 * time.Millisecond
+const reloadEvery = 60 * time.Millisecond
+
+// hotOnes are documents that stay fresh, one for each way of dealing with CORS.
+func hotOnes() []faulty.Doc {
+	docs := make([]faulty.Doc, len(modes))
+	for i, m := range modes {
+		docs[i] = faulty.Doc{Path: fmt.Sprintf("/%s/hot", m), Size: 3000, Age: 3600}
+	}
+	return docs
+}
 
 func reloadBody(ctx context.Context, r *run) error {
-	docs := library(40)
+	docs, hot := library(40), hotOnes()
+	var first []ask
+	for _, d := range hot {
+		first = append(first, get("warm", d, exact(appOrigin)))
+	}
+	// The first one alone: HTTP/2 would begin a connection for each and keep one.
+	for _, some := range [][]ask{first[:1], first[1:]} {
+		if err := r.together(ctx, some); err != nil {
+			return err
+		}
+	}
 	var policy changes
 	r.late = policy.read
 	loading, over := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	reloads := 0 // read after ended
-	go func() {
-		var err error
-		reloads, err = r.reloads(loading, &policy)
-		ended <- err
-	}()
+	ended := make(chan *reloads, 1)
+	go func() { ended <- r.reload(loading, &policy) }()
 	err := r.fire(ctx, openloop.Poisson(r.Rate, r.Duration, r.Seed), 256, func(_ int, random *rand.Rand) ask {
-		d := docs[random.IntN(len(docs))]
-		if random.IntN(4) == 0 {
-			return get("late origin", d, later())
+		switch n := random.IntN(8); {
+		case n < 2:
+			return get("late origin", docs[random.IntN(len(docs))], later())
+		case n < 4:
+			return get("hot", hot[random.IntN(len(hot))], exact(appOrigin))
+		default:
+			return get("read", docs[random.IntN(len(docs))], anyVisitor(random))
 		}
-		return get("read", d, anyVisitor(random))
 	})
 	over()
-	if err := <-ended; err != nil {
-		r.promise(false, "every reload succeeds", "%v", err)
-		return nil
-	}
+	done := <-ended
 	if err != nil {
 		return err
 	}
-	want := int(r.Duration/reloadEvery) / 2
-	r.promise(reloads >= want, "it reloads while it serves", "%d times, want %d", reloads, want)
-	r.decided()
+	done.kept(r)
+	fetches := 0
+	for _, d := range hot {
+		fetches = max(fetches, r.upstream.Tally(d.Target()).Fetches)
+	}
+	r.timeless(fetches == 1, "no reload forgets what is stored: hot documents are fetched once", "%d times at most, for %d requests", fetches, count(r, "hot"))
+	cut := r.client.ended.Load()
+	r.promise(cut == 0, "no reload ends a connection of a client", "%d of %d", cut, r.client.dialled.Load())
+	r.promise(count(r, "late origin") > 0, "the origin that comes and goes asks", "%d times", count(r, "late origin"))
 	r.latency("read", 0.99, 250*time.Millisecond)
 	return nil
 }
 
-// reloads changes the policy until ctx ends, and returns how often. A reload
-// that is under way when it ends is waited for.
-func (r *run) reloads(ctx context.Context, policy *changes) (int, error) {
-	for n := 0; ; n++ {
-		if !pause(ctx, reloadEvery) {
-			return n, nil
-		}
-		s, allowed := r.settings, n%2 == 0
-		if allowed {
-			s.Listed = append(listed(), lateOrigin)
-		}
-		policy.set(allowed, true)
-		if err := r.proxy.Reload(context.WithoutCancel(ctx), s); err != nil {
-			return n, fmt.Errorf("reload %d: %w", n+1, err)
-		}
-		policy.set(allowed, false)
-		r.mark("reloaded")
+// count is how many requests of a class there were.
+func count(r *run, class string) int64 {
+	l := r.load.Class(class)
+	if l == nil {
+		return 0
 	}
-}
-
-// decided promises that the changing origin was seen on both sides.
-func (r *run) decided() {
-	asked := r.load.Class("late origin")
-	r.promise(asked != nil && asked.Count() > 0, "the origin that comes and goes asks", "%v", asked != nil)
+	return l.Count()
 }

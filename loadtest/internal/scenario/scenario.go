@@ -21,8 +21,11 @@ type Proxy interface {
 	Roots() *x509.CertPool
 	// Usage is what it holds now.
 	Usage() (process.Usage, error)
-	// Reload returns when the settings are in force.
-	Reload(context.Context, process.Settings) error
+	// Reload returns when the change is in force, or with process.ErrRefused;
+	// generation is 0 when this way of changing does not tell.
+	Reload(context.Context, process.Change) (generation int, err error)
+	// State is what it says of its configuration.
+	State(context.Context) (process.State, error)
 	// Purge purges by kind (url, prefix, tag, all) and returns, when it is
 	// acknowledged, how many stored responses that concerned.
 	Purge(ctx context.Context, kind, what string, hard bool) (touched int, err error)

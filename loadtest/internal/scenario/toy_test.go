@@ -32,6 +32,7 @@ type toy struct {
 
 	mu       sync.Mutex // guards what follows
 	settings process.Settings
+	state    process.State
 	entries  map[string]*entry
 	patterns map[string]int // entries of origins that a pattern lets in, by target
 	previous *entry
@@ -57,7 +58,7 @@ const toyFiles = 12
 
 func startToy(t *testing.T, flaw string) Starter {
 	return func(_ context.Context, s process.Settings) (Proxy, error) {
-		y := &toy{flaw: flaw, upstream: s.Upstream, settings: s, entries: map[string]*entry{}, patterns: map[string]int{}, started: time.Now()}
+		y := &toy{flaw: flaw, upstream: s.Upstream, settings: s, state: process.State{Ready: http.StatusOK, Successful: 1}, entries: map[string]*entry{}, patterns: map[string]int{}, started: time.Now()}
 		y.transport = &http.Transport{MaxIdleConnsPerHost: 500, DisableCompression: true, ResponseHeaderTimeout: s.ResponseTimeout}
 		y.server = httptest.NewUnstartedServer(y)
 		y.server.Start()
@@ -78,22 +79,6 @@ func (y *toy) Usage() (process.Usage, error) {
 		u.Files += int(n)
 	}
 	return u, nil
-}
-
-func (y *toy) Reload(_ context.Context, s process.Settings) error {
-	switch y.flaw {
-	case "refuses reload":
-		return errors.New("a bad day")
-	case "ignores reload":
-		return nil
-	}
-	y.reloading.Store(true)
-	<-time.After(10 * time.Millisecond)
-	y.mu.Lock()
-	y.settings = s
-	y.mu.Unlock()
-	y.reloading.Store(false)
-	return nil
 }
 
 // Purge forgets, hard or not. What is on its way has no tags yet, so each purge
@@ -155,6 +140,9 @@ func (y *toy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	case y.flaw == "slow":
 		<-time.After(400 * time.Millisecond)
+	}
+	if y.flaw == "closes in reload" && y.reloading.Load() {
+		w.Header().Set("Connection", "close")
 	}
 	m := mode(r.URL.Path)
 	allowed, pattern := y.lets(r.Header["Origin"])
