@@ -37,7 +37,7 @@ func readAll(t *testing.T, r io.Reader) string {
 
 // counted waits until n requests are counted: one is when its client has its
 // answer already.
-func (r *running) counted(n int64) (s statsJSON) {
+func (r *running) counted(n int64) (s Stats) {
 	r.t.Helper()
 	for range 1000 {
 		if r.api("stats", &s); s.Totals.Requests >= n {
@@ -87,10 +87,10 @@ func TestAPI(t *testing.T) {
 	if s.Store.Objects != 3 || s.Store.Size != 8<<20 || s.Store.Bytes == 0 {
 		t.Errorf("the store: %+v", s.Store)
 	}
-	if want := []upstreamJSON{{"up", []serverJSON{{up, true, 0}}}}; !cmp.Equal(s.Upstreams, want) {
+	if want := []UpstreamStats{{"up", []ServerStats{{up, true, 0}}}}; !cmp.Equal(s.Upstreams, want) {
 		t.Errorf("upstreams %+v, want %+v", s.Upstreams, want)
 	}
-	var day, none statsJSON
+	var day, none Stats
 	r.api("stats?history=day", &day)
 	r.api("stats?history=none", &none)
 	if day.History.Step != 60 || none.History != nil {
@@ -102,18 +102,18 @@ func TestAPI(t *testing.T) {
 
 func (r *running) checkRoutes() {
 	r.t.Helper()
-	var got struct{ Routes []routeJSON }
+	var got struct{ Routes []RouteStats }
 	r.api("routes", &got)
-	one := func(result string, saved int64) countsJSON {
-		return countsJSON{1, map[string]int64{result: 1}, 10, saved}
+	one := func(result string, saved int64) Counts {
+		return Counts{1, map[string]int64{result: 1}, 10, saved}
 	}
-	both := countsJSON{2, map[string]int64{"hit": 1, "miss": 1}, 20, 10}
-	want := []routeJSON{
-		{"*/", "up", "own: partners", countsJSON{4, results(map[string]int64{"hit": 1, "miss": 3}), 40, 10},
-			[]originJSON{{originApp, both}, {"", one("miss", 0)}, {"(others)", one("miss", 0)}}, true},
-		{"*/pass/", "up", "pass", countsJSON{1, results(map[string]int64{"miss": 1}), 10, 0}, []originJSON{{"", one("miss", 0)}}, false},
+	both := Counts{2, map[string]int64{"hit": 1, "miss": 1}, 20, 10}
+	want := []RouteStats{
+		{"*/", "up", "own: partners", Counts{4, results(map[string]int64{"hit": 1, "miss": 3}), 40, 10},
+			[]OriginStats{{originApp, both}, {"", one("miss", 0)}, {"(others)", one("miss", 0)}}, true},
+		{"*/pass/", "up", "pass", Counts{1, results(map[string]int64{"miss": 1}), 10, 0}, []OriginStats{{"", one("miss", 0)}}, false},
 	}
-	if d := cmp.Diff(want, got.Routes, cmp.AllowUnexported(originJSON{}, routeJSON{})); d != "" {
+	if d := cmp.Diff(want, got.Routes, cmp.AllowUnexported(OriginStats{}, RouteStats{})); d != "" {
 		r.t.Errorf("routes (-want +got):\n%s", d)
 	}
 }

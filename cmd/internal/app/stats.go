@@ -17,8 +17,10 @@ import (
 	"veneer/corslayer"
 )
 
-// countsJSON is live.Counts in the API.
-type countsJSON struct {
+// Counts is how requests were answered: the answers by result, and the bytes of
+// content that clients got, of which Saved had not to come from an upstream for
+// them.
+type Counts struct {
 	Requests int64            `json:"requests"`
 	Results  map[string]int64 `json:"results"`
 	Sent     int64            `json:"bytes_sent"`
@@ -26,8 +28,8 @@ type countsJSON struct {
 }
 
 // countsOf names the results; those at zero only where all are wanted.
-func countsOf(c *live.Counts, all bool) countsJSON {
-	j := countsJSON{Requests: c.Requests(), Results: make(map[string]int64), Sent: c.Sent, Saved: c.Saved}
+func countsOf(c *live.Counts, all bool) Counts {
+	j := Counts{Requests: c.Requests(), Results: make(map[string]int64), Sent: c.Sent, Saved: c.Saved}
 	for i, n := range c.Results {
 		if n != 0 || all {
 			j.Results[cache.Result(i).String()] = n
@@ -36,17 +38,20 @@ func countsOf(c *live.Counts, all bool) countsJSON {
 	return j
 }
 
-type pointJSON struct {
+// Point is what happened in one step of a History.
+type Point struct {
 	At int64 `json:"at"` // seconds of Unix time
-	countsJSON
+	Counts
 }
 
-type historyJSON struct {
+// History is the newest Points, the oldest first.
+type History struct {
 	Step   int64       `json:"step_seconds"`
-	Points []pointJSON `json:"points"`
+	Points []Point `json:"points"`
 }
 
-type configJSON struct {
+// ConfigState is ConfigStatus in the API.
+type ConfigState struct {
 	Generation uint64 `json:"generation"`
 	File       string `json:"file"`
 	LoadedAt   string `json:"loaded_at"`
@@ -56,7 +61,8 @@ type configJSON struct {
 	Failures   int64  `json:"failures"`
 }
 
-type storeJSON struct {
+// StoreStats is what the store holds, in bytes of what it may.
+type StoreStats struct {
 	Objects    int    `json:"objects"`
 	Bytes      int64  `json:"bytes"`
 	Size       int64  `json:"size"`
@@ -65,28 +71,31 @@ type storeJSON struct {
 	Rejections uint64 `json:"rejections"`
 }
 
-type serverJSON struct {
+// ServerStats is one server of an upstream.
+type ServerStats struct {
 	URL      string `json:"url"`
 	Healthy  bool   `json:"healthy"`
 	InFlight int    `json:"in_flight"`
 }
 
-type upstreamJSON struct {
+// UpstreamStats is an upstream with its servers, in the order of the
+// configuration.
+type UpstreamStats struct {
 	Name    string       `json:"name"`
-	Servers []serverJSON `json:"servers"`
+	Servers []ServerStats `json:"servers"`
 }
 
-// statsJSON is the answer of GET /api/stats.
-type statsJSON struct {
+// Stats is the answer of GET /api/stats.
+type Stats struct {
 	Version   string         `json:"version"`
 	StartedAt string         `json:"started_at"`
 	Now       string         `json:"now"`
 	State     string         `json:"state"`
-	Config    configJSON     `json:"config"`
-	Totals    countsJSON     `json:"totals"`
-	History   *historyJSON   `json:"history,omitempty"`
-	Store     storeJSON      `json:"store"`
-	Upstreams []upstreamJSON `json:"upstreams"`
+	Config    ConfigState     `json:"config"`
+	Totals    Counts     `json:"totals"`
+	History   *History   `json:"history,omitempty"`
+	Store     StoreStats      `json:"store"`
+	Upstreams []UpstreamStats `json:"upstreams"`
 }
 
 // serveStats is GET /api/stats: the figures of the whole instance.
@@ -99,20 +108,20 @@ func (a *App) serveStats(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c, total, s := a.ConfigStatus(), a.live.Total(), a.store.Stats()
-	stats := statsJSON{
+	stats := Stats{
 		Version: a.version, StartedAt: stamp(a.live.Started()), Now: stamp(time.Now()), State: a.state(),
-		Config: configJSON{c.Generation, c.File, stamp(c.LoadedAt), c.OK, c.Error, c.Reloads, c.Failures},
+		Config: ConfigState{c.Generation, c.File, stamp(c.LoadedAt), c.OK, c.Error, c.Reloads, c.Failures},
 		Totals: countsOf(&total, true),
-		Store:  storeJSON{s.Objects, s.Bytes, s.Size, s.Window, s.Evictions, s.Rejections},
+		Store:  StoreStats{s.Objects, s.Bytes, s.Size, s.Window, s.Evictions, s.Rejections},
 	}
 	if history != "none" {
 		stats.History = historyOf(a.live.History(history == "day"))
 	}
 	p := a.current()
-	stats.Upstreams = make([]upstreamJSON, 0, len(p.cfg.Upstreams))
+	stats.Upstreams = make([]UpstreamStats, 0, len(p.cfg.Upstreams))
 	for i := range p.cfg.Upstreams {
 		name := p.cfg.Upstreams[i].Name
-		stats.Upstreams = append(stats.Upstreams, upstreamJSON{name, serversOf(p.pools[name])})
+		stats.Upstreams = append(stats.Upstreams, UpstreamStats{name, serversOf(p.pools[name])})
 	}
 	answer(w, &stats)
 }
@@ -129,50 +138,56 @@ func (a *App) state() string {
 	return "draining"
 }
 
-func historyOf(step time.Duration, points []live.Point) *historyJSON {
-	h := &historyJSON{int64(step / time.Second), make([]pointJSON, len(points))}
+func historyOf(step time.Duration, points []live.Point) *History {
+	h := &History{int64(step / time.Second), make([]Point, len(points))}
 	for i := range points {
-		h.Points[i] = pointJSON{points[i].At.Unix(), countsOf(&points[i].Counts, false)}
+		h.Points[i] = Point{points[i].At.Unix(), countsOf(&points[i].Counts, false)}
 	}
 	return h
 }
 
 // serversOf shows the servers of a pool, without what their URLs may have of a
 // password.
-func serversOf(p *pool) []serverJSON {
+func serversOf(p *pool) []ServerStats {
 	states := p.Servers()
-	servers := make([]serverJSON, len(states))
+	servers := make([]ServerStats, len(states))
 	for i, s := range states {
 		shown := s.URL
 		if u, err := url.Parse(s.URL); err == nil {
 			shown = u.Redacted()
 		}
-		servers[i] = serverJSON{shown, s.Healthy, s.InFlight}
+		servers[i] = ServerStats{shown, s.Healthy, s.InFlight}
 	}
 	return servers
 }
 
-// originJSON is one origin of a route; its name is empty for requests without
+// OriginStats is one origin of a route; its name is empty for requests without
 // an Origin field.
-type originJSON struct {
+type OriginStats struct {
 	Origin string `json:"origin"`
-	countsJSON
+	Counts
 }
 
-type routeJSON struct {
+// RouteStats is one route. More: it has had origins that are not listed.
+type RouteStats struct {
 	Name     string `json:"name"`
 	Upstream string `json:"upstream"`
 	CORS     string `json:"cors"`
-	countsJSON
-	Origins []originJSON `json:"origins"`
+	Counts
+	Origins []OriginStats `json:"origins"`
 	More    bool         `json:"more_origins"`
+}
+
+// Routes is the answer of GET /api/routes.
+type Routes struct {
+	Routes []RouteStats `json:"routes"`
 }
 
 // serveRoutes is GET /api/routes: every route in the order of the
 // configuration, and behind them the requests that none takes.
 func (a *App) serveRoutes(w http.ResponseWriter, _ *http.Request) {
 	p := a.current()
-	routes := make([]routeJSON, 0, len(p.cfg.Routes)+1)
+	routes := make([]RouteStats, 0, len(p.cfg.Routes)+1)
 	for i := range p.cfg.Routes {
 		rt := &p.cfg.Routes[i]
 		routes = append(routes, a.routeOf(rt.Name, rt.Name, rt.Upstream, corsText(rt)))
@@ -180,19 +195,17 @@ func (a *App) serveRoutes(w http.ResponseWriter, _ *http.Request) {
 	if none := a.routeOf("", unmatched, "", ""); none.Requests > 0 {
 		routes = append(routes, none)
 	}
-	answer(w, struct {
-		Routes []routeJSON `json:"routes"`
-	}{routes})
+	answer(w, Routes{routes})
 }
 
-func (a *App) routeOf(name, shown, upstream, cors string) routeJSON {
+func (a *App) routeOf(name, shown, upstream, cors string) RouteStats {
 	sum, origins, more := a.live.Route(name)
 	slices.SortFunc(origins, func(x, y live.Origin) int {
 		return cmp.Or(cmp.Compare(y.Requests(), x.Requests()), strings.Compare(x.Origin, y.Origin))
 	})
-	j := routeJSON{shown, upstream, cors, countsOf(&sum, true), make([]originJSON, len(origins)), more}
+	j := RouteStats{shown, upstream, cors, countsOf(&sum, true), make([]OriginStats, len(origins)), more}
 	for i := range origins {
-		j.Origins[i] = originJSON{origins[i].Origin, countsOf(&origins[i].Counts, false)}
+		j.Origins[i] = OriginStats{origins[i].Origin, countsOf(&origins[i].Counts, false)}
 	}
 	return j
 }

@@ -53,10 +53,7 @@ func exitCode(err error) int {
 }
 
 // verbs is one constructor a verb.
-var verbs = []func(*streams) *cobra.Command{newServe, newCheck, newExplain, newPurge, newDoctor, newHealth, newDemo, newVersion}
-
-// laterVerbs are announced, and are not in this release.
-var laterVerbs = []string{"stats"}
+var verbs = []func(*streams) *cobra.Command{newServe, newCheck, newExplain, newPurge, newStats, newDoctor, newHealth, newDemo, newVersion}
 
 // Main runs the command line args (without the program's name) and returns the
 // exit code. What was asked for goes to stdout; errors and the log go to
@@ -96,9 +93,6 @@ func newRoot(s *streams) *cobra.Command {
 		root.AddCommand(c)
 	}
 	list := strings.Join(names, ", ")
-	for _, name := range laterVerbs {
-		root.AddCommand(newLater(name, list))
-	}
 	// Without this an unknown verb would be an error of cobra's own, which
 	// names no verb that exists.
 	root.RunE = func(_ *cobra.Command, args []string) error {
@@ -108,16 +102,6 @@ func newRoot(s *streams) *cobra.Command {
 		return usagef("there is no verb %q; the verbs are %s", args[0], list)
 	}
 	return root
-}
-
-// newLater is a verb that is not there, whatever its flags will be.
-func newLater(name, list string) *cobra.Command {
-	return &cobra.Command{
-		Use: name, Hidden: true, DisableFlagParsing: true,
-		RunE: func(*cobra.Command, []string) error {
-			return usagef("%s is not in this release; the verbs are %s", name, list)
-		},
-	}
 }
 
 // args makes the mistake of too many or too few arguments a usage error.

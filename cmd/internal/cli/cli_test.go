@@ -51,14 +51,14 @@ func TestExitCodes(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	const hint = "Run veneer --help, or veneer VERB --help.\n"
-	const verbs = "the verbs are serve, check, explain, purge, doctor, health, demo, version\n"
+	const verbs = "the verbs are serve, check, explain, purge, stats, doctor, health, demo, version\n"
 	for _, c := range []struct {
 		args []string
 		want string
 	}{
 		{nil, "veneer: no verb is given; " + verbs + hint},
 		{[]string{"srve"}, "veneer: there is no verb \"srve\"; " + verbs + hint},
-		{[]string{"stats"}, "veneer: stats is not in this release; " + verbs + hint},
+		{[]string{"stats", "--interval", "1ms", "--watch"}, "veneer: --interval: got 1ms: is below 100ms\n" + hint},
 		{[]string{"purge"}, "veneer: purge takes exactly one of --url, --prefix, --tag and --all\n" + hint},
 		{[]string{"purge", "--all", "--tag", "a"}, "veneer: purge takes exactly one of --url, --prefix, --tag and --all\n" + hint},
 		{[]string{"purge", "--all=false"}, "veneer: purge takes exactly one of --url, --prefix, --tag and --all\n" + hint},

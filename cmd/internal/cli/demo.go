@@ -131,7 +131,7 @@ func demo(ctx context.Context, s *streams, f demoFlags) error {
 // printDemo prints the lines to try, and what to look at.
 func printDemo(w io.Writer, proxy, admin, upstream string) {
 	fmt.Fprintf(w, `Veneer    %s
-Metrics   %s/metrics
+Admin     %s (the page; metrics are at /metrics)
 Upstream  %s (the application; ask it directly to compare)
 
 The policy lets %s and https://*.partner.example.com in.
