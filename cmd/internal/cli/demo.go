@@ -131,13 +131,13 @@ func demo(ctx context.Context, s *streams, f demoFlags) error {
 // printDemo prints the lines to try, and what to look at.
 func printDemo(w io.Writer, proxy, admin, upstream string) {
 	fmt.Fprintf(w, `Veneer    %s
-Admin     %s (the page; metrics are at /metrics)
+Admin     %s (the page; metrics at %s/metrics)
 Upstream  %s (the application; ask it directly to compare)
 
 The policy lets %s and https://*.partner.example.com in.
 Look at Cache-Status, Age, Vary and the Access-Control- fields.
 
-`, proxy, admin, upstream, demoApp)
+`, proxy, admin, admin, upstream, demoApp)
 	for _, l := range []struct{ path, options, look string }{
 		{"/hello", "-H 'Origin: " + demoApp + "'", "first a miss, then hits; ttl counts down from 30"},
 		{"/hello", "-H 'Origin: " + demoPartner + "'", "an entry and an Access-Control-Allow-Origin of its own"},
