@@ -4,7 +4,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // systemd takes the unit, finds it well locked down, and the program knows the
@@ -31,6 +33,45 @@ func TestSystemdUnit(t *testing.T) {
 	}
 	if commands != 2 {
 		t.Errorf("the unit has %d commands of the program: want check and serve", commands)
+	}
+}
+
+// What systemd's watchdog ends is not taken for a wrong command line, which
+// would keep it from being started again.
+func TestSystemdWatchdog(t *testing.T) {
+	var environment []string
+	watched := false
+	for line := range strings.Lines(read(t, "systemd/veneer.service")) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		switch name {
+		case "Environment":
+			environment = append(environment, value)
+		case "WatchdogSec":
+			watched = true
+		}
+	}
+	if !watched {
+		t.Error("the unit has no WatchdogSec")
+	}
+	admin := freeAddress(t)
+	cmd := exec.Command(veneer(t), "serve", "--upstream", "http://127.0.0.1:1", "--listen", "127.0.0.1:0", "--admin", admin)
+	cmd.Dir = t.TempDir() // of a core, where there is one
+	cmd.Env = append(cmd.Environ(), environment...)
+	p := start(t, "veneer", cmd)
+	p.await(t, func() bool { return ready(t, admin) })
+	if err := cmd.Process.Signal(syscall.SIGABRT); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		t.Fatal("it outlives SIGABRT")
+	}
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != syscall.SIGABRT {
+		t.Errorf("it ends with %v, want by the signal: exit status 2 is not started again", cmd.ProcessState)
+	}
+	if said := p.said.String(); !strings.Contains(said, "goroutine ") {
+		t.Errorf("it does not say where it hangs: %s", said)
 	}
 }
 

@@ -221,6 +221,10 @@ func (a *App) Run(ctx context.Context) error {
 	return err
 }
 
+// Alive returns an error when a listener of the proxy does not answer before ctx
+// ends, and nothing is known that would excuse it.
+func (a *App) Alive(ctx context.Context) error { return a.server.Alive(ctx) }
+
 // Leave makes /readyz answer 503 while everything else goes on, so that load
 // balancers send no more before Drain closes the listeners.
 func (a *App) Leave() {

@@ -12,6 +12,7 @@ type manager struct{ log *slog.Logger }
 
 func (m manager) ready()    { m.tell(daemon.SdNotifyReady) }
 func (m manager) stopping() { m.tell(daemon.SdNotifyStopping) }
+func (m manager) alive()    { m.tell(daemon.SdNotifyWatchdog) }
 
 // reloading is followed by ready, however the reload ends.
 func (m manager) reloading() {

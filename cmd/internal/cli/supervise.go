@@ -41,11 +41,13 @@ type stopRules struct {
 // supervise runs a until it ends: by itself, at once with ctx, or by signals:
 // SIGHUP and a changed file reload, SIGUSR1 opens the access log again, the first
 // SIGTERM or SIGINT drains, the second one ends at once. What it does is told to
-// the service manager.
+// the service manager, and that it does anything: see watchdog.
 func supervise(ctx context.Context, a *app.App, sigs signals, rules stopRules) error {
+	told := manager{rules.log}
+	dog := newWatchdog(watched(rules.log), a.Alive, told.alive, rules.log)
+	defer dog.stop()
 	ctx, cut := context.WithCancel(ctx)
 	defer cut()
-	told := manager{rules.log}
 	ran := make(chan error, 1)
 	go func() { ran <- a.Run(ctx) }()
 	told.ready()
@@ -58,6 +60,10 @@ func supervise(ctx context.Context, a *app.App, sigs signals, rules stopRules) e
 				rules.log.Info("stopped")
 			}
 			return err
+		case <-dog.due():
+			dog.ask(ctx, stopping)
+		case err := <-dog.answered:
+			dog.heard(err, stopping)
 		case <-leave:
 			leave = nil
 			bounded, cancel := context.WithTimeoutCause(ctx, rules.drain, fmt.Errorf("the drain timeout of %s is over", rules.drain))
