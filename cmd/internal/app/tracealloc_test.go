@@ -27,9 +27,9 @@ const (
 	metricsOnly  = -1
 )
 
-// hitter returns a function that is answered with a hit, by an engine that
-// counts it, and samples that share.
-func hitter(tb testing.TB, sample float64, traceparent string) func() {
+// hitEngine returns an engine that answers http://a.example/a with a hit, counts
+// it, and samples that share.
+func hitEngine(tb testing.TB, sample float64) (*cache.Engine, *telemetry.Telemetry) {
 	store, err := memory.New(memory.Config{Size: 8 << 20})
 	if err != nil {
 		tb.Fatal(err)
@@ -66,6 +66,12 @@ func hitter(tb testing.TB, sample float64, traceparent string) func() {
 		store.Close()
 		_ = tel.Shutdown(endedContext())
 	})
+	return engine, tel
+}
+
+// hitter returns a function that is answered with a hit by the handler.
+func hitter(tb testing.TB, sample float64, traceparent string) func() {
+	engine, _ := hitEngine(tb, sample)
 	r := httptest.NewRequest("GET", "http://a.example/a", nil)
 	if traceparent != "" {
 		r.Header.Set("Traceparent", traceparent)
