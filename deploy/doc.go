@@ -3,6 +3,7 @@
 // program as the Dockerfile does, hold alert rules and dashboard against the
 // metrics that the built program exposes, and run the commands of README.md.
 //
-// What needs Kubernetes' own types is in the module deploy/checks, so that
-// whoever builds or tests Veneer does not fetch them.
+// What needs Kubernetes' own types is in the module deploy/checks, and what runs
+// an OpenTelemetry collector in deploy/collector, so that whoever builds or tests
+// Veneer does not fetch them.
 package deploy

@@ -118,8 +118,8 @@ func balanced(t *testing.T, project *types.Project) {
 	}
 }
 
-// The collector's pipelines are made of what its file configures. The collector
-// itself is not at hand.
+// The collector's pipelines are made of what its file configures. That a collector
+// takes the file is held by the module deploy/collector.
 func TestCollector(t *testing.T) {
 	src, err := os.ReadFile("../compose/otel-collector.yaml")
 	if err != nil {
