@@ -4,7 +4,8 @@
 // It is apart from the proxy's listeners so that nothing the public can reach
 // leads here. By default it listens on loopback. Who may ask:
 //
-//   - /healthz and /readyz answer everybody who can connect.
+//   - /healthz and /readyz answer everybody who can connect, and so does the
+//     page, which holds no data: it asks the API for it.
 //   - With a token, everything else wants it (RFC 6750 §2.1), on loopback too.
 //   - Without one the address must be loopback, and the Host field must name
 //     loopback or the listen address: a page in the operator's browser must not
@@ -37,6 +38,7 @@ type Config struct {
 	Token   string           // "" asks for none, and is refused unless Address is loopback
 	Ready   func() Readiness // called by every /readyz, concurrently; nil: always ready
 	Metrics http.Handler     // /metrics; nil answers 404
+	Page    http.Handler     // / for browsers and all below /ui/, for which no token is asked; nil: there is none
 	Log     *slog.Logger     // nil: nothing is logged
 }
 
@@ -60,6 +62,7 @@ type Server struct {
 	address  string // as it was configured
 	http     http.Server
 	guard    guard
+	page     http.Handler // nil: there is none
 	log      *slog.Logger
 	abort    context.CancelFunc // ends the contexts of the requests
 	stopped  chan struct{}      // closed when the stop is complete
@@ -106,6 +109,7 @@ func newServer(cfg Config, l net.Listener) *Server {
 		listener: netutil.LimitListener(l, connections),
 		address:  cfg.Address,
 		log:      cfg.Log,
+		page:     cfg.Page,
 		stopped:  make(chan struct{}),
 		mux:      http.NewServeMux(),
 	}
@@ -121,6 +125,10 @@ func newServer(cfg Config, l net.Listener) *Server {
 	s.Handle("GET /readyz", readiness(ready))
 	if cfg.Metrics != nil {
 		s.Handle("GET /metrics", cfg.Metrics)
+	}
+
+	if cfg.Page != nil {
+		s.mux.Handle("GET /ui/", cfg.Page) // of no interest to who reads the list
 	}
 
 	base, abort := context.WithCancel(context.Background())

@@ -16,6 +16,7 @@ import (
 type guard struct {
 	token  atomic.Pointer[digest] // nil: there is none
 	listen string                 // the host of the listen address as it was configured
+	page   bool                   // there is a page, which everybody may load
 	cross  http.CrossOriginProtection
 }
 
@@ -30,6 +31,7 @@ func (g *guard) configure(cfg Config, bound net.Addr) {
 		host, _, _ = net.SplitHostPort(bound.String())
 	}
 	g.listen = strings.ToLower(host)
+	g.page = cfg.Page != nil
 	g.want(cfg.Token)
 }
 
@@ -78,14 +80,33 @@ func (g *guard) refuse(r *http.Request) *problem {
 	if err := g.cross.Check(r); err != nil {
 		return otherOrigin
 	}
-	if token != nil && !public(r.URL.Path) && !token.authorizes(r.Header["Authorization"]) {
+	if token != nil && !g.public(r) && !token.authorizes(r.Header["Authorization"]) {
 		return noToken
 	}
 	return nil
 }
 
-// public tells the paths that orchestrators probe.
-func public(path string) bool { return path == "/healthz" || path == "/readyz" }
+// public tells what orchestrators probe, and the page and its files: whoever
+// loads them types the token there.
+func (g *guard) public(r *http.Request) bool {
+	switch path := r.URL.Path; {
+	case path == "/healthz", path == "/readyz":
+		return true
+	case !g.page:
+		return false
+	default:
+		return strings.HasPrefix(path, "/ui/") || path == "/" && wantsPage(r)
+	}
+}
+
+// wantsPage tells a browser, which gets the page at /, from what reads the list
+// of endpoints there.
+func wantsPage(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	return strings.Contains(strings.ToLower(strings.Join(r.Header["Accept"], ",")), "text/html")
+}
 
 // authorizes looks for the token in constant time. The scheme's name has no
 // case (RFC 9110 §11.1).

@@ -71,7 +71,7 @@ func secure(h http.Header) {
 	h.Set("X-Frame-Options", "DENY")
 }
 
-// notServed answers where no pattern matches: GET / with the page that names
+// notServed answers where no pattern matches: GET / with the page or the list of
 // the endpoints, anything else with a problem. http.ServeMux knows whether the
 // path or the method is at fault (RFC 9110 §15.5.5, §15.5.6), but says it in
 // plain text.
@@ -81,7 +81,7 @@ func (s *Server) notServed(h http.Handler, w http.ResponseWriter, r *http.Reques
 	allow := asked.header.Get("Allow")
 	if r.URL.Path == "/" {
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			s.index(w)
+			s.root(w, r)
 			return
 		}
 		allow = "GET, HEAD"
@@ -138,7 +138,22 @@ func readiness(ready func() Readiness) http.Handler {
 	})
 }
 
-// index names what is served, until somebody registers a page at "GET /{$}".
+// root is GET / until somebody registers "GET /{$}": the page for browsers, the
+// list for everything else.
+func (s *Server) root(w http.ResponseWriter, r *http.Request) {
+	if s.page == nil {
+		s.index(w)
+		return
+	}
+	w.Header().Set("Vary", "Accept")
+	if wantsPage(r) {
+		s.page.ServeHTTP(w, r)
+		return
+	}
+	s.index(w)
+}
+
+// index names what is served.
 func (s *Server) index(w http.ResponseWriter) {
 	s.mu.Lock()
 	listed := slices.Clone(s.listed)

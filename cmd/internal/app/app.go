@@ -20,6 +20,7 @@ import (
 	"veneer/cache"
 	"veneer/cache/store/memory"
 	"veneer/cmd/internal/admin"
+	"veneer/cmd/internal/admin/ui"
 	"veneer/cmd/internal/config"
 	"veneer/cmd/internal/live"
 	"veneer/cmd/internal/server"
@@ -131,7 +132,7 @@ func (a *App) build(cfg *config.Config, opt Options) (err error) {
 	if cfg.Admin.Address != "" {
 		if a.admin, err = admin.New(admin.Config{
 			Address: cfg.Admin.Address, Token: cfg.Admin.Token.Reveal(),
-			Ready: a.readiness, Metrics: a.telemetry.Handler(), Log: a.log,
+			Ready: a.readiness, Metrics: a.telemetry.Handler(), Page: ui.Handler(), Log: a.log,
 		}); err != nil {
 			return err
 		}
