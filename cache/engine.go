@@ -22,8 +22,9 @@ type Config struct {
 	// stored. Zero: 256 MiB.
 	InFlight int64
 	// Log receives what an operator should know of one request only when it
-	// is a fault of ours; nil drops it.
-	Log func(msg string, err any)
+	// is a fault of ours; nil drops it. The span of a request that is traced is
+	// in ctx.
+	Log func(ctx context.Context, msg string, err any)
 	// Trace begins the spans of requests that are traced; nil: there are none.
 	Trace Tracer
 }
@@ -37,7 +38,7 @@ type Engine struct {
 	recorder Recorder
 	now      func() time.Time
 	since    func(time.Time) time.Duration
-	log      func(string, any)
+	log      func(context.Context, string, any)
 	trace    Tracer // nil: there are no traces
 
 	flights *flight.Group[*fillHead]
@@ -74,7 +75,7 @@ func New(cfg Config) *Engine {
 		e.now, e.since = time.Now, time.Since // which reads one clock of two
 	}
 	if e.log == nil {
-		e.log = func(string, any) {}
+		e.log = func(context.Context, string, any) {}
 	}
 	inFlight := cfg.InFlight
 	if inFlight == 0 {

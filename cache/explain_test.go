@@ -102,7 +102,7 @@ func newTroupe(t failing, routes map[string]*cache.Route) *troupe {
 	x.engine = cache.New(cache.Config{
 		Now:  x.now,
 		Plan: &cache.Plan{Router: byPrefix(routes), BodyLimit: 1000}, Recorder: x,
-		Log: func(msg string, err any) { t.Fatalf("%s: %v", msg, err) },
+		Log: func(_ context.Context, msg string, err any) { t.Fatalf("%s: %v", msg, err) },
 	})
 	return x
 }

@@ -77,7 +77,7 @@ func (j *fill) run() {
 	handed := false
 	defer func() {
 		if p := recover(); p != nil {
-			j.e.log("cache: BUG: a fetch panicked", p)
+			j.e.log(j.span.context(), "cache: BUG: a fetch panicked", p)
 			j.flight.Fail(errors.New("cache: a fault of ours ended the fetch"))
 			handed = false
 		}
@@ -366,7 +366,7 @@ func (j *fill) refusal(err error) cachestatus.Reason {
 		j.mark(cachestatus.TooManyOrigins)
 		return cachestatus.TooManyOrigins
 	}
-	j.e.log("cache: store cannot take a response", err)
+	j.e.log(j.span.context(), "cache: store cannot take a response", err)
 	return cachestatus.StoreFailed
 }
 

@@ -136,7 +136,7 @@ func (x *exchange) invalidate(res *http.Response) {
 
 func (x *exchange) invalidateURI(s Store, t key.Target) {
 	if _, err := s.Invalidate(context.WithoutCancel(x.r.Context()), key.URIKey(nil, t)); err != nil {
-		x.e.log("cache: store cannot invalidate", err)
+		x.e.log(x.r.Context(), "cache: store cannot invalidate", err)
 	}
 }
 

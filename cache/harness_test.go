@@ -138,7 +138,7 @@ func newTier(t *testing.T, upstream http.HandlerFunc, edit ...func(*cache.Route)
 	x.engine = cache.New(cache.Config{
 		Plan:     &cache.Plan{Router: everyRoute{route}, BodyLimit: 1 << 20},
 		Recorder: recorder{x},
-		Log:      func(msg string, err any) { t.Errorf("%s: %v", msg, err) },
+		Log:      func(_ context.Context, msg string, err any) { t.Errorf("%s: %v", msg, err) },
 	})
 	counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x.mu.Lock()

@@ -19,7 +19,7 @@ func (x *exchange) lookupStep() {
 	o, err := x.route.Store.Get(x.r.Context(), x.key, x)
 	span.lookedUp(o, err)
 	if err != nil {
-		x.e.log("cache: store cannot answer a lookup", err)
+		x.e.log(x.r.Context(), "cache: store cannot answer a lookup", err)
 		return
 	}
 	x.object = o

@@ -70,6 +70,15 @@ func (e *Engine) spanOf(s trace.Span) *span {
 	return &span{Span: s, tracer: s.TracerProvider().Tracer("veneer/cache"), now: e.now}
 }
 
+// context returns a context that has s and nothing else: a fetch does not end
+// with its request.
+func (s *span) context() context.Context {
+	if s == nil {
+		return context.Background()
+	}
+	return trace.ContextWithSpan(context.Background(), s.Span)
+}
+
 // child begins a span below s.
 func (s *span) child(name string, options ...trace.SpanStartOption) *span {
 	if s == nil {
@@ -80,9 +89,7 @@ func (s *span) child(name string, options ...trace.SpanStartOption) *span {
 
 // childAt begins a span below s, which is not nil, at that time.
 func (s *span) childAt(at time.Time, name string, options ...trace.SpanStartOption) *span {
-	// Not the request's context: a fetch does not end with it.
-	ctx := trace.ContextWithSpan(context.Background(), s.Span)
-	_, c := s.tracer.Start(ctx, name, append(options, trace.WithTimestamp(at))...)
+	_, c := s.tracer.Start(s.context(), name, append(options, trace.WithTimestamp(at))...)
 	return &span{Span: c, tracer: s.tracer, now: s.now}
 }
 

@@ -112,7 +112,7 @@ func (a *App) build(cfg *config.Config, opt Options) (err error) {
 	}
 	a.engine = cache.New(cache.Config{
 		Plan: p.engine, Recorder: a.recorder,
-		Log:   func(msg string, err any) { a.log.Error(msg, "error", err) },
+		Log:   func(ctx context.Context, msg string, err any) { a.log.ErrorContext(ctx, msg, "error", err) },
 		Trace: engineTracer(a.telemetry.Traces()),
 	})
 	a.adopt(p)

@@ -40,7 +40,7 @@ func (l *layer) tell(r *http.Request, d corslayer.Decision) {
 		return
 	}
 	if unsaid, ok := l.debug.now(time.Now()); ok {
-		l.log.Info("preflight refused", "route", l.route, "reason", v.String(), "unsaid", unsaid)
+		l.log.InfoContext(r.Context(), "preflight refused", "route", l.route, "reason", v.String(), "unsaid", unsaid)
 	}
 	span := trace.SpanFromContext(r.Context())
 	if !span.IsRecording() {

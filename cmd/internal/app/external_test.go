@@ -405,8 +405,8 @@ func TestRefusedAddressLog(t *testing.T) {
 	for i := range 100 {
 		now = now.Add(time.Second)
 		address := netip.AddrFrom4([4]byte{127, 0, 0, byte(i)})
-		p.tell(&upstream.Error{Kind: upstream.Refused, Err: &upstream.AddressError{Name: "api.weather.example:443", Addr: address, Why: "a loopback address"}})
-		p.tell(&upstream.Error{Kind: upstream.Timeout})
+		p.tell(t.Context(), &upstream.Error{Kind: upstream.Refused, Err: &upstream.AddressError{Name: "api.weather.example:443", Addr: address, Why: "a loopback address"}})
+		p.tell(t.Context(), &upstream.Error{Kind: upstream.Timeout})
 	}
 	const line = `level=ERROR msg="the address of an external upstream is refused, nothing was sent to it; dangerously_private_addresses would let it in" ` +
 		`upstream=weather name=api.weather.example:443 address=127.0.0.%d why="a loopback address"` + "\n"

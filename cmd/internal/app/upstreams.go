@@ -157,7 +157,7 @@ func (t *trip) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := t.pool.RoundTrip(r)
 	t.pool.observe(r.Context(), time.Since(start))
 	if err != nil {
-		t.pool.tell(err)
+		t.pool.tell(r.Context(), err)
 		return nil, err
 	}
 	if t.external != nil {
@@ -231,7 +231,7 @@ const tellAgain = time.Minute
 // service answers in between: it is a mistake of the operator's or an attack by
 // way of that service, and clients see no more than that the upstream cannot be
 // reached.
-func (p *pool) tell(err error) {
+func (p *pool) tell(ctx context.Context, err error) {
 	var refused *upstream.AddressError
 	if !errors.As(err, &refused) {
 		return
@@ -240,7 +240,7 @@ func (p *pool) tell(err error) {
 	if last != 0 && now-last < int64(tellAgain) || !p.told.CompareAndSwap(last, now) {
 		return
 	}
-	p.log.Error("the address of an external upstream is refused, nothing was sent to it; dangerously_private_addresses would let it in",
+	p.log.ErrorContext(ctx, "the address of an external upstream is refused, nothing was sent to it; dangerously_private_addresses would let it in",
 		"upstream", p.from.upstream.Name, "name", refused.Name, "address", refused.Addr, "why", refused.Why)
 }
 
