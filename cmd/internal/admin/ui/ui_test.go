@@ -60,7 +60,7 @@ var faults = map[string]*regexp.Regexp{
 	"an inline script or style":    regexp.MustCompile(`(?i)<script[^>]*>[^<]|<style`),
 	"text that becomes markup":     regexp.MustCompile(`\b(innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|createContextualFragment)`),
 	"a style attribute":            regexp.MustCompile(`setAttribute\("style"`),
-	"something from elsewhere":     regexp.MustCompile(`(?i)(src|href)\s*=\s*"(https?:)?//|@import|url\(\s*["']?https?:|from "[^.]`),
+	"something from elsewhere":     regexp.MustCompile(`(?im)(src|href)\s*=\s*"(https?:)?//|@import|url\(\s*["']?https?:|^(import|export)\b.*from "[^.]`),
 	"a token that stays on a disk": regexp.MustCompile(`localStorage\.(set|get)Item\([^"]|localStorage\.setItem\("veneer-admin`),
 }
 

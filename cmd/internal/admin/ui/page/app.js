@@ -3,6 +3,11 @@
 import {$, clock, say, setText} from "./dom.js";
 import {Problem, Unreachable, call, forget, hasToken} from "./api.js";
 import {drawHeader, drawOverview} from "./overview.js";
+import {refreshRequests} from "./requests.js";
+import {refreshObjects} from "./objects.js";
+import {refreshRoutes} from "./routes.js";
+import {beginTry, suggest} from "./cors.js";
+import {beginReload} from "./reload.js";
 
 const pace = 2000; // milliseconds between two polls
 
@@ -41,6 +46,8 @@ async function refresh() {
   }
   drawHeader(stats);
   drawOverview(stats, history, asked);
+  await Promise.all([refreshRoutes(), refreshRequests(), refreshObjects()]);
+  suggest();
 }
 
 function failed(e) {
@@ -72,6 +79,8 @@ scheme.addEventListener("change", () => {
   paint();
 });
 
+beginReload(poll);
+beginTry();
 $("forget").hidden = !hasToken();
 $("forget").addEventListener("click", forget);
 

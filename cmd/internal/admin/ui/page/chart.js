@@ -2,16 +2,11 @@
 // area. Each says its newest figures in words; pointer and arrow keys move a
 // cursor that reads out any other time.
 
-import {clock, el, setText, svg} from "./dom.js";
+import {clock, el, hatched, hatches, setText, svg} from "./dom.js";
 
 const height = 170;
 const left = 58, right = 8, top = 10, bottom = 22;
 const plotHeight = height - top - bottom;
-
-// Hatches tell the series apart where colours do not.
-const hatches = {
-  stale: "M0 6L6 0", revalidated: "M0 3H6", collapsed: "M3 0V6", error: "M0 0L6 6M0 6L6 0", bypass: "M0 0L6 6", kept: "M0 6L6 0",
-};
 
 let charts = 0;
 
@@ -57,10 +52,7 @@ export class Chart {
   get plotWidth() { return this.width - left - right; }
 
   patterns() {
-    return svg("defs", {}, this.series.filter(s => hatches[s.name]).map(s =>
-      svg("pattern", {id: `p${this.id}-${s.name}`, width: 6, height: 6, patternUnits: "userSpaceOnUse"},
-        svg("rect", {width: 6, height: 6, class: `f-${s.name}`}),
-        svg("path", {d: hatches[s.name], class: "hatch"}))));
+    return svg("defs", {}, this.series.filter(s => hatches[s.name]).map(s => hatched(`p${this.id}-${s.name}`, s.name)));
   }
 
   fillOf(s) { return hatches[s.name] ? {fill: `url(#p${this.id}-${s.name})`} : {class: `f-${s.name}`}; }

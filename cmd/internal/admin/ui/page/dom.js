@@ -99,6 +99,12 @@ export const meaning = {
   error: "an error of the proxy's own",
 };
 
+// Hatches tell the results apart where colours do not.
+export const hatches = {stale: "M0 6L6 0", revalidated: "M0 3H6", collapsed: "M3 0V6", error: "M0 0L6 6M0 6L6 0", bypass: "M0 0L6 6"};
+
+export const hatched = (id, name) => svg("pattern", {id, width: 6, height: 6, patternUnits: "userSpaceOnUse"},
+  svg("rect", {width: 6, height: 6, class: `f-${name}`}), svg("path", {d: hatches[name], class: "hatch"}));
+
 const signs = {hit: "●", stale: "◐", revalidated: "↻", collapsed: "⇉", preflight: "?", bypass: "→", miss: "○", error: "✕"};
 
 export const badge = result =>
