@@ -170,6 +170,8 @@ func (p *Process) order(ctx context.Context) (generation int, err error) {
 type State struct {
 	Ready      int    // the status of /readyz
 	Detail     string // there, of the configuration
+	Error      string // in /api/stats, and so on the page
+	Generation int    // there
 	Successful int    // the metrics, from here on
 	Taken      int
 	Refused    int
@@ -177,23 +179,30 @@ type State struct {
 
 // State asks the admin listener.
 func (p *Process) State(ctx context.Context) (State, error) {
-	status, answer, err := p.ask(ctx, http.MethodGet, "/readyz", nil)
-	if err != nil {
-		return State{}, fmt.Errorf("cannot ask for /readyz: %w", err)
-	}
-	s := State{Ready: status}
-	var said struct {
+	var s State
+	var ready struct {
 		Checks []struct{ Name, Detail string }
 	}
-	if err := json.Unmarshal(answer, &said); err != nil {
-		return s, fmt.Errorf("cannot read /readyz: %w: %s", err, answer)
+	var stats struct {
+		Config struct {
+			Generation int
+			Error      string
+		}
 	}
-	for _, c := range said.Checks {
+	var err error
+	if s.Ready, err = p.read(ctx, "/readyz", &ready); err != nil {
+		return s, err
+	}
+	for _, c := range ready.Checks {
 		if c.Name == "configuration" {
 			s.Detail = c.Detail
 		}
 	}
-	status, answer, err = p.ask(ctx, http.MethodGet, "/metrics", nil)
+	if _, err := p.read(ctx, "/api/stats", &stats); err != nil {
+		return s, err
+	}
+	s.Error, s.Generation = stats.Config.Error, stats.Config.Generation
+	status, answer, err := p.ask(ctx, http.MethodGet, "/metrics", nil)
 	if err != nil {
 		return s, fmt.Errorf("cannot ask for /metrics: %w", err)
 	}
@@ -201,6 +210,18 @@ func (p *Process) State(ctx context.Context) (State, error) {
 		return s, fmt.Errorf("cannot ask for /metrics: %d: %s", status, answer)
 	}
 	return s, s.measure(string(answer))
+}
+
+// read asks the admin listener for JSON.
+func (p *Process) read(ctx context.Context, path string, to any) (status int, err error) {
+	status, answer, err := p.ask(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return 0, fmt.Errorf("cannot ask for %s: %w", path, err)
+	}
+	if err := json.Unmarshal(answer, to); err != nil {
+		return status, fmt.Errorf("cannot read %s: %w: %s", path, err, answer)
+	}
+	return status, nil
 }
 
 // measure reads the metrics.

@@ -10,12 +10,13 @@ import (
 // fault is.
 func reloads(t *testing.T, p *Process) {
 	t.Helper()
-	want := State{Ready: 200, Successful: 1}
+	want := State{Ready: 200, Successful: 1, Generation: 1}
 	for n := range 8 {
 		c := Number(n)
 		c.Settings = settings()
 		if c.Fault == NoFault {
 			want.Taken++
+			want.Generation++
 			want.Successful = 1
 		} else {
 			want.Refused++
@@ -29,10 +30,10 @@ func reloads(t *testing.T, p *Process) {
 			t.Errorf("%s by %s: generation %d after %d", c.Fault, c.Way, generation, want.Taken)
 		}
 		got, err := p.State(t.Context())
-		if (got.Detail != "") != (c.Fault != NoFault) {
-			t.Errorf("%s by %s: detail %q", c.Fault, c.Way, got.Detail)
+		if bad := c.Fault != NoFault; (got.Detail != "") != bad || (got.Error != "") != bad {
+			t.Errorf("%s by %s: detail %q, error %q", c.Fault, c.Way, got.Detail, got.Error)
 		}
-		got.Detail = ""
+		got.Detail, got.Error = "", ""
 		if err != nil || got != want {
 			t.Errorf("%s by %s: %+v, %v; want %+v", c.Fault, c.Way, got, err, want)
 		}

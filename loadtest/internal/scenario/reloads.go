@@ -14,7 +14,7 @@ import (
 type reloads struct {
 	good, bad map[string]int // tries, by way and by fault
 
-	notTaken, notRefused, readiness, metrics, generation string
+	notTaken, notRefused, readiness, page, metrics, generation string
 }
 
 // reload changes the configuration until ctx ends: a good one, then a bad one
@@ -52,8 +52,8 @@ func (r *run) reload(ctx context.Context, policy *changes) *reloads {
 		}
 		s, err := r.proxy.State(within)
 		done.look(what, bad, s, err)
-		if want := 1 + sum(done.good); generation != 0 && generation != want {
-			note(&done.generation, "%s: %d, want %d", what, generation, want)
+		if want := 1 + sum(done.good); s.Generation != want || generation != 0 && generation != want {
+			note(&done.generation, "%s: %d, the answer to POST says %d, want %d", what, s.Generation, generation, want)
 		}
 	}
 	return done
@@ -63,19 +63,23 @@ func (r *run) reload(ctx context.Context, policy *changes) *reloads {
 func (d *reloads) look(what string, bad bool, s process.State, err error) {
 	if err != nil {
 		note(&d.readiness, "%s: %v", what, err)
+		note(&d.page, "%s: %v", what, err)
 		note(&d.metrics, "%s: %v", what, err)
 		return
 	}
 	if s.Ready != http.StatusOK || (s.Detail != "") != bad {
 		note(&d.readiness, "%s: %d, detail %q", what, s.Ready, s.Detail)
 	}
-	want := process.State{Ready: s.Ready, Detail: s.Detail, Successful: 1, Taken: sum(d.good), Refused: sum(d.bad)}
-	if bad {
-		want.Successful = 0
+	if (s.Error != "") != bad {
+		note(&d.page, "%s: error %q", what, s.Error)
 	}
-	if s != want {
-		note(&d.metrics, "%s: %d taken, %d refused, last successful %d; want %d, %d, %d", what,
-			s.Taken, s.Refused, s.Successful, want.Taken, want.Refused, want.Successful)
+	type counts struct{ taken, refused, successful int }
+	want := counts{sum(d.good), sum(d.bad), 1}
+	if bad {
+		want.successful = 0
+	}
+	if got := (counts{s.Taken, s.Refused, s.Successful}); got != want {
+		note(&d.metrics, "%s: %+v, want %+v", what, got, want)
 	}
 }
 
@@ -87,6 +91,7 @@ func (d *reloads) kept(r *run) {
 	r.promise(d.notTaken == "", "every good configuration is taken", "%s", or(d.notTaken, tries))
 	r.timeless(d.notRefused == "", "every bad configuration is refused", "%s", or(d.notRefused, tries))
 	r.promise(d.readiness == "", "/readyz stays 200, and says of a bad configuration that it was not taken until there is a good one", "%s", or(d.readiness, tries))
+	r.promise(d.page == "", "so does /api/stats, which the page shows, with the error", "%s", or(d.page, tries))
 	r.promise(d.metrics == "", "the metrics count the configurations that were taken, and those that were not", "%s", or(d.metrics, tries))
 	r.promise(d.generation == "", "the generation counts the configurations that were taken, and no other", "%s", or(d.generation, tries))
 }

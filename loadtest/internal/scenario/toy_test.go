@@ -58,7 +58,7 @@ const toyFiles = 12
 
 func startToy(t *testing.T, flaw string) Starter {
 	return func(_ context.Context, s process.Settings) (Proxy, error) {
-		y := &toy{flaw: flaw, upstream: s.Upstream, settings: s, state: process.State{Ready: http.StatusOK, Successful: 1}, entries: map[string]*entry{}, patterns: map[string]int{}, started: time.Now()}
+		y := &toy{flaw: flaw, upstream: s.Upstream, settings: s, state: process.State{Ready: http.StatusOK, Successful: 1, Generation: 1}, entries: map[string]*entry{}, patterns: map[string]int{}, started: time.Now()}
 		y.transport = &http.Transport{MaxIdleConnsPerHost: 500, DisableCompression: true, ResponseHeaderTimeout: s.ResponseTimeout}
 		y.server = httptest.NewUnstartedServer(y)
 		y.server.Start()

@@ -29,6 +29,8 @@ func (y *toy) Reload(_ context.Context, c process.Change) (generation int, err e
 		clear(y.entries)
 	}
 	y.state.Taken++
+	y.state.Generation++
+	y.state.Error = ""
 	if y.flaw != "stays bad" {
 		y.state.Ready, y.state.Detail, y.state.Successful = http.StatusOK, "", 1
 	}
@@ -36,11 +38,10 @@ func (y *toy) Reload(_ context.Context, c process.Change) (generation int, err e
 	if c.Way != process.ByAPI {
 		return 0, nil
 	}
-	generation = 1 + y.state.Taken
-	if y.flaw == "generation of bad ones" {
-		generation += y.state.Refused
+	if y.flaw == "another answer than state" {
+		return y.state.Generation + 1, nil
 	}
-	return generation, nil
+	return y.state.Generation, nil
 }
 
 func (y *toy) refuse(f process.Fault) error {
@@ -48,7 +49,12 @@ func (y *toy) refuse(f process.Fault) error {
 	defer y.mu.Unlock()
 	y.state.Refused++
 	y.state.Successful = 0
+	if y.flaw != "hides the error" {
+		y.state.Error = "the error"
+	}
 	switch y.flaw {
+	case "generation of bad ones":
+		y.state.Generation++
 	case "unready after a bad file":
 		y.state.Ready = http.StatusServiceUnavailable
 	case "miscounts":
