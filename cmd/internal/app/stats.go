@@ -46,7 +46,7 @@ type Point struct {
 
 // History is the newest Points, the oldest first.
 type History struct {
-	Step   int64       `json:"step_seconds"`
+	Step   int64   `json:"step_seconds"`
 	Points []Point `json:"points"`
 }
 
@@ -81,19 +81,19 @@ type ServerStats struct {
 // UpstreamStats is an upstream with its servers, in the order of the
 // configuration.
 type UpstreamStats struct {
-	Name    string       `json:"name"`
+	Name    string        `json:"name"`
 	Servers []ServerStats `json:"servers"`
 }
 
 // Stats is the answer of GET /api/stats.
 type Stats struct {
-	Version   string         `json:"version"`
-	StartedAt string         `json:"started_at"`
-	Now       string         `json:"now"`
-	State     string         `json:"state"`
+	Version   string          `json:"version"`
+	StartedAt string          `json:"started_at"`
+	Now       string          `json:"now"`
+	State     string          `json:"state"`
 	Config    ConfigState     `json:"config"`
-	Totals    Counts     `json:"totals"`
-	History   *History   `json:"history,omitempty"`
+	Totals    Counts          `json:"totals"`
+	History   *History        `json:"history,omitempty"`
 	Store     StoreStats      `json:"store"`
 	Upstreams []UpstreamStats `json:"upstreams"`
 }
@@ -175,7 +175,7 @@ type RouteStats struct {
 	CORS     string `json:"cors"`
 	Counts
 	Origins []OriginStats `json:"origins"`
-	More    bool         `json:"more_origins"`
+	More    bool          `json:"more_origins"`
 }
 
 // Routes is the answer of GET /api/routes.

@@ -35,6 +35,9 @@ type conn struct {
 	vectors [2][]byte                 // what Send writes
 	rest    net.Buffers               // of vectors
 
+	asked  atomic.Bool // whether it speaks HTTP/2 was looked at
+	outbox outbox      // in use if it does
+
 	mu     sync.Mutex         // guards what follows
 	closed bool               // Close was called
 	cancel context.CancelFunc // ends the contexts of the connection's requests; nil before connContext
@@ -52,8 +55,15 @@ func (c *conn) Read(p []byte) (int, error) {
 }
 
 // Write writes all of p, for as long as the client takes some of it within
-// every stall time.
-func (c *conn) Write(p []byte) (written int, err error) {
+// every stall time; on HTTP/2 it may be noted only (outbox).
+func (c *conn) Write(p []byte) (int, error) {
+	if c.outbox.on.Load() {
+		return c.outbox.write(c, p)
+	}
+	return c.writeThrough(p)
+}
+
+func (c *conn) writeThrough(p []byte) (written int, err error) {
 	for {
 		c.arm()
 		n, err := c.Conn.Write(p[written:])
@@ -134,8 +144,14 @@ func (c *conn) armAt(now time.Time) {
 }
 
 // SetWriteDeadline is used by net/http and crypto/tls. Their deadline holds
-// until they take it back with the zero time; then the stall time does.
+// until they take it back with the zero time; then the stall time does. With an
+// outbox it is about writes that do not wait, and the stall time holds always.
 func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.outbox.mu.Lock()
+	defer c.outbox.mu.Unlock()
+	if c.outbox.on.Load() {
+		return nil
+	}
 	if !t.IsZero() {
 		c.external.Store(true)
 		return c.Conn.SetWriteDeadline(t)
@@ -150,7 +166,8 @@ func (c *conn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
-// Close closes the connection, ends its context and frees its slot.
+// Close closes the connection, ends its context and frees its slot, at once or
+// when its outbox is sent.
 func (c *conn) Close() error {
 	c.mu.Lock()
 	first := !c.closed
@@ -160,12 +177,19 @@ func (c *conn) Close() error {
 	if !first {
 		return net.ErrClosed
 	}
-	err := c.Conn.Close()
 	if cancel != nil {
 		cancel()
 	}
-	c.set.remove(c)
-	return err
+	if !c.outbox.on.Load() {
+		defer c.set.remove(c)
+		return c.Conn.Close()
+	}
+	_ = c.Conn.SetReadDeadline(past) // nobody reads any more
+	c.outbox.end(func() {
+		_ = c.Conn.Close()
+		c.set.remove(c)
+	})
+	return nil
 }
 
 // CloseWrite lets net/http send a FIN before it closes, so that a client that
@@ -244,6 +268,7 @@ func (s *Server) connState(nc net.Conn, state http.ConnState) {
 		return
 	}
 	c.state.Store(int32(state))
+	c.negotiated(nc, state)
 	if l := c.lane.Load(); l != nil {
 		l.State(state)
 	}
@@ -350,14 +375,15 @@ func (s *connSet) keepClosing(done <-chan struct{}) {
 // lanePoll is how often a server that stops looks whether lanes have ended.
 const lanePoll = 5 * time.Millisecond
 
-// waitForLanes waits until no lane writes an answer any more.
-func (s *connSet) waitForLanes(ctx context.Context) error {
+// waitForWrites waits until no lane writes an answer any more, and no outbox has
+// something to send.
+func (s *connSet) waitForWrites(ctx context.Context) error {
 	poll := time.NewTicker(lanePoll)
 	defer poll.Stop()
 	for {
 		writing := slices.ContainsFunc(s.snapshot(), func(c *conn) bool {
 			l := c.lane.Load()
-			return l != nil && l.Writes()
+			return l != nil && l.Writes() || c.outbox.holds()
 		})
 		if !writing {
 			return nil
@@ -379,10 +405,10 @@ func (s *connSet) endUpgraded() {
 	}
 }
 
-// closeAll closes every connection.
+// closeAll closes every connection, whatever it has to send.
 func (s *connSet) closeAll() {
 	for _, c := range s.snapshot() {
-		_ = c.Close()
+		c.cut()
 	}
 }
 

@@ -153,6 +153,20 @@ func TestLimitBody(t *testing.T) {
 // The caller calls the returned function before the bubble ends.
 func inMemoryHTTP2(t *testing.T, limits Limits, handler http.Handler) (*http.Client, func()) {
 	t.Helper()
+	s, c, ended := serverInMemoryHTTP2(t, limits, handler, func(c net.Conn) net.Conn { return c })
+	return c, func() {
+		c.CloseIdleConnections()
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		ended()
+	}
+}
+
+// serverInMemoryHTTP2 is inMemoryHTTP2 for who ends the server himself, and then
+// calls ended. wrap makes the client's side of a connection.
+func serverInMemoryHTTP2(t *testing.T, limits Limits, handler http.Handler, wrap func(net.Conn) net.Conn) (_ *Server, _ *http.Client, ended func()) {
+	t.Helper()
 	files, _ := writeCertificate(t, t.TempDir(), "one")
 	cert, err := newCertificate(files)
 	if err != nil {
@@ -169,16 +183,10 @@ func inMemoryHTTP2(t *testing.T, limits Limits, handler http.Handler) (*http.Cli
 	h2.SetHTTP2(true)
 	tr := &http.Transport{Protocols: &h2, DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		// What is tested is not who the server is.
-		c := tls.Client(l.dial(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+		c := tls.Client(wrap(l.dial()), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 		return c, c.HandshakeContext(ctx)
 	}}
-	return &http.Client{Transport: tr}, func() {
-		tr.CloseIdleConnections()
-		if err := s.Shutdown(context.Background()); err != nil {
-			t.Error(err)
-		}
-		<-served
-	}
+	return s, &http.Client{Transport: tr}, func() { <-served }
 }
 
 // An HTTP/2 client that does not open its flow-control window loses the stream

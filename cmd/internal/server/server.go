@@ -275,7 +275,7 @@ func (s *Server) drain(ctx context.Context) error {
 		err = s.inflight.wait(ctx)
 	}
 	if err == nil {
-		err = s.conns.waitForLanes(ctx)
+		err = s.conns.waitForWrites(ctx)
 	}
 	s.abort()
 	if err == nil {
