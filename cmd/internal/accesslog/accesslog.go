@@ -20,6 +20,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"veneer/cache"
 )
 
@@ -50,6 +52,8 @@ type Config struct {
 	Buffer int
 	// Flush is how long a line waits for others; zero: not at all.
 	Flush time.Duration
+	// OTLP: lines go to Options.Send as well.
+	OTLP bool
 }
 
 // Options are what Config does not say. Peer is needed.
@@ -57,6 +61,10 @@ type Options struct {
 	// Peer says which scheme a request came over, and from which address, as
 	// far as the peers are trusted that say so.
 	Peer func(*cache.Request) (scheme string, client netip.Addr)
+	// Send takes lines for a collector, each without its end: at is when its
+	// request began, and of its span, if it has one. It keeps no line but a copy,
+	// and waits for nobody. Nil: there is no collector.
+	Send func(at time.Time, of trace.SpanContext, line []byte)
 	// Log is told of lines that were lost, once a minute at most; nil: nobody.
 	Log *slog.Logger
 }
@@ -65,6 +73,7 @@ type Options struct {
 // goroutines, which Close ends.
 type Log struct {
 	peer     func(*cache.Request) (string, netip.Addr)
+	send     func(time.Time, trace.SpanContext, []byte) // nil: nowhere
 	settings atomic.Pointer[settings]
 	writer   *writer
 
@@ -93,7 +102,7 @@ func New(cfg Config, opt Options) (*Log, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &Log{peer: opt.Peer, path: cfg.Path}
+	l := &Log{peer: opt.Peer, send: opt.Send, path: cfg.Path}
 	l.settings.Store(newSettings(cfg))
 	l.writer = newWriter(out, cfg.Buffer, cfg.Flush, opt.Log)
 	return l, nil
@@ -181,8 +190,8 @@ var scratches = sync.Pool{New: func() any { return &scratch{make([]byte, 0, 1<<1
 const maxScratch = 16 << 10
 
 // Record logs a request, or not, as the Config says. It is made for the rules of
-// cache.Recorder: it keeps nothing of q and d, allocates nothing and waits for
-// nobody.
+// cache.Recorder: it keeps nothing of q and d, allocates nothing (but what
+// Options.Send does) and waits for nobody.
 func (l *Log) Record(q *cache.Request, d *cache.Decision) {
 	s := l.settings.Load()
 	if !s.picks(d) {
@@ -200,6 +209,13 @@ func (l *Log) Record(q *cache.Request, d *cache.Decision) {
 		e.json(s.Fields)
 	}
 	l.writer.add(b.line)
+	if s.OTLP && l.send != nil {
+		var of trace.SpanContext
+		if d.Span != nil {
+			of = d.Span.SpanContext()
+		}
+		l.send(d.Start, of, b.line[:len(b.line)-1])
+	}
 	if cap(b.line) <= maxScratch && cap(b.plain) <= maxScratch {
 		scratches.Put(b)
 	}

@@ -43,7 +43,7 @@ func (a *App) planAccessLog(next *config.Config) (commit func() error, drop func
 	case cfg == nil:
 		return func() error { a.endAccessLog(context.Background()); return nil }, nothing, nil
 	case l.log == nil:
-		log, err := accesslog.New(*cfg, accesslog.Options{Peer: l.peer, Log: a.log})
+		log, err := accesslog.New(*cfg, accesslog.Options{Peer: l.peer, Send: a.telemetry.Lines(), Log: a.log})
 		if err != nil {
 			return nil, nil, err
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -47,6 +49,28 @@ func TestLogsAreSent(t *testing.T) {
 	}
 	if text := r.log.String(); !strings.Contains(text, "logs are exported") || !strings.Contains(text, "there are two CORS layers") || !strings.Contains(text, "said by its owner") {
 		t.Errorf("written:\n%s", text)
+	}
+}
+
+// Lines of the access log go the same way where that is asked for, with the trace
+// of their request.
+func TestAccessLogIsSent(t *testing.T) {
+	logs := collectortest.New(t)
+	path := filepath.Join(t.TempDir(), "access.log")
+	r := runTraced(t, upstreamOf(t, page("Cache-Control: max-age=60")), 1, func(cfg *config.Config) {
+		cfg.Telemetry.Logs = &config.Logs{Endpoint: logs.URL}
+		cfg.Telemetry.AccessLog = config.NewAccessLog()
+		cfg.Telemetry.AccessLog.Path, cfg.Telemetry.AccessLog.OTLP = path, true
+	})
+	r.get("/a")
+	servers := slices.DeleteFunc(r.spans(), func(s collectortest.Span) bool { return s.Kind != "server" })
+	written, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := slices.DeleteFunc(logs.Records(), func(r collectortest.Record) bool { return !strings.HasPrefix(r.Body, "{") })
+	if len(lines) != 1 || len(servers) != 1 || lines[0].Body+"\n" != string(written) || lines[0].Trace != servers[0].Trace || lines[0].Span != servers[0].ID {
+		t.Errorf("sent %v, spans %v, written:\n%s", lines, servers, written)
 	}
 }
 

@@ -58,6 +58,7 @@ func (r *reader) accessLog(s *section, dst *Telemetry) {
 	sub.size("buffer", &size, 4<<10, maxLogBuffer)
 	c.Buffer = int(size)
 	sub.duration("flush", &c.Flush, 0, time.Minute)
+	sub.boolean("otlp", &c.OTLP)
 	sub.done()
 	dst.AccessLog = c
 }
@@ -135,6 +136,9 @@ func (c *Config) checkAccessLog(r *report) {
 	}
 	if l.Buffer == 0 {
 		l.Buffer = defaultLogBuffer
+	}
+	if l.OTLP && c.Telemetry.Logs == nil && r.clean(field+".otlp") {
+		r.problem(field+".otlp", `"true"`, "has no collector to go to", "telemetry: { logs: { otlp: true } }, or { endpoint: … } in place of true")
 	}
 	if !(l.Sample >= 0 && l.Sample <= 1) && r.clean(field+".sample") { // NaN is neither
 		r.problem(field+".sample", "", "is out of range", "from 0 to 1")

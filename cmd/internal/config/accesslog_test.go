@@ -35,6 +35,7 @@ func TestAccessLog(t *testing.T) {
 				Sample: 0.1, Errors: true, Buffer: 1 << 20,
 			},
 		},
+		{"telemetry: { logs: { otlp: on }, access_log: { otlp: true } }", of(func(c *accesslog.Config) { c.OTLP = true })},
 		{"telemetry: { access_log: { fields: [status, query], flush: 5s, sample: 0, always: errors } }", of(func(c *accesslog.Config) {
 			c.Fields, c.Flush, c.Sample, c.Errors = []accesslog.Field{accesslog.Status, accesslog.Query}, 5*time.Second, 0, true
 		})},
@@ -76,5 +77,14 @@ func TestAccessLogPath(t *testing.T) {
 		} else if cfg == nil || cfg.Telemetry.AccessLog.Path != c.want {
 			t.Errorf("%s: %+v, %s", c.path, cfg, problems)
 		}
+	}
+}
+
+// Lines go where the log goes, so that has to go somewhere.
+func TestAccessLogToNoCollector(t *testing.T) {
+	const want = `x:1:34: telemetry.access_log.otlp: got "true": has no collector to go to; fix: telemetry: { logs: { otlp: true } }, or { endpoint: … } in place of true`
+	_, problems := parseTest("x", []byte("telemetry: { access_log: { otlp: true } }"+tracedRest))
+	if got := strings.TrimSuffix(problems.String(), "\n"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

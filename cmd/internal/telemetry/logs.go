@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"go.opentelemetry.io/contrib/bridges/otelslog"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploggrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
 	otellog "go.opentelemetry.io/otel/log"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	"go.opentelemetry.io/otel/sdk/resource"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // LogsConfig says where the operational log is sent to. What the environment
@@ -22,9 +25,9 @@ type LogsConfig struct {
 	GRPC     bool   // else OTLP over HTTP
 }
 
-// logs sends records of the log in the background: a collector that is slow, or
+// records sends records of a log in the background: a collector that is slow, or
 // not there, costs records and nothing else.
-type logs struct {
+type records struct {
 	provider *sdklog.LoggerProvider
 	exporter *logExporter
 }
@@ -33,29 +36,56 @@ type logs struct {
 // panic fits.
 const maxRecord = 16 << 10
 
-// newLogs returns nil when no logs are to be sent. What becomes of them is said
-// in log, which must not be sent itself. The caller ends it with shutdown.
-func newLogs(cfg *LogsConfig, about *resource.Resource, log *slog.Logger) (*logs, error) {
+// newLogs begins what sends the operational log and lines of the access log, each
+// with a queue of its own: clients decide how many lines there are. It does
+// nothing when no logs are to be sent. What becomes of them is said in log, which
+// must not be sent itself.
+func (t *Telemetry) newLogs(cfg *LogsConfig, about *resource.Resource, log *slog.Logger) (err error) {
 	if !wants(envLogsExporter, cfg != nil, log, "otlp", "none") {
-		return nil, nil
+		return nil
 	}
 	if cfg == nil {
 		cfg = new(LogsConfig)
 	}
-	inner, err := recordExporter(newReceiver("logs", cfg.Endpoint, cfg.GRPC, log))
+	to := newReceiver("logs", cfg.Endpoint, cfg.GRPC, log)
+	if t.logs, err = newRecords(newOutlet("logs", "records", log), to, about); err != nil {
+		return err
+	}
+	t.access, err = newRecords(newOutlet("lines of the access log", "lines", log), to, about)
+	return err
+}
+
+func newRecords(out *outlet, to receiver, about *resource.Resource) (*records, error) {
+	inner, err := recordExporter(to)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make the exporter of logs: %w", err)
 	}
-	l := &logs{exporter: &logExporter{newOutlet("logs", "records", log), inner}}
 	const most = 2048 // as the SDK has it
-	l.exporter.most = int64(positive(envLogsQueue, most, log))
-	batches := sdklog.NewBatchProcessor(l.exporter, sdklog.WithMaxQueueSize(int(l.exporter.most)))
+	out.most = int64(positive(envLogsQueue, most, out.log))
+	l := &records{exporter: &logExporter{out, inner}}
+	batches := sdklog.NewBatchProcessor(l.exporter, sdklog.WithMaxQueueSize(int(out.most)))
 	options := []sdklog.LoggerProviderOption{sdklog.WithResource(about), sdklog.WithProcessor(&logQueue{batches, l.exporter})}
 	if os.Getenv(envValueLength) == "" {
 		options = append(options, sdklog.WithAttributeValueLengthLimit(maxRecord))
 	}
 	l.provider = sdklog.NewLoggerProvider(options...)
 	return l, nil
+}
+
+// shutdown sends what is left. When ctx ends first the rest is dropped.
+func (l *records) shutdown(ctx context.Context) error {
+	if l == nil {
+		return nil
+	}
+	return l.exporter.end(ctx, l.provider.Shutdown)
+}
+
+// dropped says how many records no collector took.
+func (l *records) dropped() int64 {
+	if l == nil {
+		return 0
+	}
+	return l.exporter.dropped.Load()
 }
 
 func recordExporter(to receiver) (sdklog.Exporter, error) {
@@ -84,6 +114,32 @@ func (t *Telemetry) Logger(log *slog.Logger) *slog.Logger {
 		return log
 	}
 	return slog.New(slog.NewMultiHandler(log.Handler(), otelslog.NewHandler(scope, otelslog.WithLoggerProvider(t.logs.provider))))
+}
+
+// maxLine is how long a line of the access log may be to be sent, in bytes.
+// Clients choose most of it, and a whole queue of lines may wait.
+const maxLine = 8 << 10
+
+// Lines returns what sends lines of the access log, of which it keeps a copy: at is
+// when the request began, and of its span, if it has one. It never waits for the
+// collector. It is nil without Config.Logs.
+func (t *Telemetry) Lines() func(at time.Time, of trace.SpanContext, line []byte) {
+	if t.access == nil {
+		return nil
+	}
+	out, logger := t.access.exporter, t.access.provider.Logger(scope+"/access")
+	return func(at time.Time, of trace.SpanContext, line []byte) {
+		if len(line) > maxLine {
+			out.dropped.Add(1)
+			return
+		}
+		var r otellog.Record
+		r.SetTimestamp(at)
+		r.SetSeverity(otellog.SeverityInfo)
+		r.SetSeverityText("INFO")
+		r.SetBody(attribute.StringValue(string(line)))
+		logger.Emit(trace.ContextWithSpanContext(context.Background(), of), r)
+	}
 }
 
 // logExporter sends records.

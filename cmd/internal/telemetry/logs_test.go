@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/trace"
@@ -179,5 +180,56 @@ func TestLogsRefused(t *testing.T) {
 		if n := tel.dropped()[2].Value; n != 3 || strings.Contains(written.String(), "exported") {
 			t.Errorf("%d records are said to be dropped, not 3; written:\n%s", n, written)
 		}
+	}
+}
+
+// Lines of the access log arrive as they are, in their trace, and do not take the
+// operational log's place while the collector hangs. One that is too long is
+// counted.
+func TestLines(t *testing.T) {
+	p, _ := parseParent([]string{sampledParent})
+	of := trace.NewSpanContext(trace.SpanContextConfig{TraceID: p.trace, SpanID: p.span, TraceFlags: p.flags})
+	c := collectortest.New(t)
+	tel, _, written, _ := logging(t, &LogsConfig{Endpoint: c.URL})
+	send := tel.Lines()
+	line := []byte(`{"path":"/a"}`)
+	send(time.Unix(1, 0), of, line)
+	line[2] = 'P' // a copy was kept
+	send(time.Unix(1, 0), trace.SpanContext{}, line)
+	send(time.Unix(1, 0), of, make([]byte, maxLine+1))
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := []collectortest.Record{
+		{Severity: "INFO", Body: `{"path":"/a"}`, Trace: sampledParent[3:35], Span: sampledParent[36:52], Attributes: map[string]string{}},
+		{Severity: "INFO", Body: `{"Path":"/a"}`, Attributes: map[string]string{}},
+	}
+	if diff := cmp.Diff(want, c.Records()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if n := tel.dropped()[3].Value; n != 1 || written.String() != "" {
+		t.Errorf("%d lines are said to be dropped, not the long one; written: %s", n, written)
+	}
+
+	base, came := collectortest.Silent(t)
+	tel, log, _, _ := logging(t, &LogsConfig{Endpoint: base}, envLogsQueue, "8", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "4")
+	send = tel.Lines()
+	for range 1000 {
+		send(time.Unix(1, 0), of, line)
+	}
+	<-came
+	log.Info("the one that matters")
+	if lines, logs := tel.dropped()[3].Value, tel.dropped()[2].Value; lines != 992 || logs != 0 {
+		t.Errorf("%d lines are said to be dropped, not 992, and %d records of the log", lines, logs)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := tel.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Shutdown: %v", err)
+	}
+
+	clearEnvironment(t, nil)
+	if tel, err := New(Config{}); err != nil || tel.Lines() != nil {
+		t.Errorf("lines are sent to nobody, %v", err)
 	}
 }

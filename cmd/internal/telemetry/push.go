@@ -64,15 +64,13 @@ func metricExporter(to receiver) (sdkmetric.Exporter, error) {
 // dropped are the samples of veneer_telemetry_dropped_total: a signal that is
 // off loses nothing.
 func (t *Telemetry) dropped() []Sample {
-	spans, pushes, records := Sample{Labels: [2]string{"traces"}}, Sample{Labels: [2]string{"metrics"}}, Sample{Labels: [2]string{"logs"}}
+	var spans, pushes int64
 	if t.traces != nil {
-		spans.Value = t.traces.exporter.dropped.Load()
+		spans = t.traces.exporter.dropped.Load()
 	}
 	if t.push != nil {
-		pushes.Value = t.push.dropped.Load()
+		pushes = t.push.dropped.Load()
 	}
-	if t.logs != nil {
-		records.Value = t.logs.exporter.dropped.Load()
-	}
-	return []Sample{spans, pushes, records}
+	of := func(signal string, n int64) Sample { return Sample{Labels: [2]string{signal}, Value: n} }
+	return []Sample{of("traces", spans), of("metrics", pushes), of("logs", t.logs.dropped()), of("access_log", t.access.dropped())}
 }

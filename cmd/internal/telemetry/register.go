@@ -40,7 +40,7 @@ var definitions = [metricCount]definition{
 	UpstreamHealthy:  {"veneer.upstream.healthy", "", "Whether a server takes requests: 1 or 0.", []string{"upstream", "server"}, false},
 	Purges:           {"veneer.purges", "", "Purges, by kind.", []string{"kind"}, true},
 	AccessLogDropped: {"veneer.access.log.dropped", "", "Lines that the access log lost, by cause: slow, the output took them too slowly; failed, it refused them.", []string{"cause"}, true},
-	TelemetryDropped: {"veneer.telemetry.dropped", "", "Spans, pushes of metrics and records of the log that no collector took, by signal.", []string{"signal"}, true},
+	TelemetryDropped: {"veneer.telemetry.dropped", "", "Spans, pushes of metrics and records of the logs that no collector took, by signal.", []string{"signal"}, true},
 
 	ConfigReloads:    {"veneer.config.reloads", "", "Attempts to reload the configuration, by result.", []string{"result"}, true},
 	ConfigSuccessful: {"veneer.config.last.reload.successful", "", "Whether the last attempt to reload the configuration succeeded: 1 or 0.", nil, false},

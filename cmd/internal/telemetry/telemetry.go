@@ -49,9 +49,10 @@ type Config struct {
 type Telemetry struct {
 	provider *sdkmetric.MeterProvider
 	handler  http.Handler
-	traces   *Traces // nil: none
-	push     *pusher // nil: metrics are not sent
-	logs     *logs   // nil: logs are not sent
+	traces   *Traces  // nil: none
+	push     *pusher  // nil: metrics are not sent
+	logs     *records // nil: neither is sent
+	access   *records
 	began    time.Time
 
 	routes    table[RouteCounters]
@@ -102,7 +103,7 @@ func New(cfg Config) (*Telemetry, error) {
 		t.traces, err = newTraces(*cfg.Traces, res, log)
 	}
 	if err == nil {
-		t.logs, err = newLogs(cfg.Logs, res, log)
+		err = t.newLogs(cfg.Logs, res, log)
 	}
 	if err != nil {
 		ended, cancel := context.WithCancel(context.Background())
@@ -177,7 +178,7 @@ func (t *Telemetry) Traces() *Traces { return t.traces }
 // Shutdown ends the export: what is left is sent until ctx ends,
 // and it returns soon after that. Counting goes on, unseen.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
-	var metrics, traces, logs error
+	var metrics, traces, logs, access error
 	var all sync.WaitGroup // a collector that takes no metrics takes no time from the spans
 	all.Go(func() {
 		metrics = t.provider.Shutdown(ctx)
@@ -186,12 +187,11 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 			t.push.last()
 		}
 	})
-	if t.logs != nil {
-		all.Go(func() { logs = t.logs.exporter.end(ctx, t.logs.provider.Shutdown) })
-	}
+	all.Go(func() { logs = t.logs.shutdown(ctx) })
+	all.Go(func() { access = t.access.shutdown(ctx) })
 	if t.traces != nil {
 		traces = t.traces.shutdown(ctx)
 	}
 	all.Wait()
-	return errors.Join(metrics, traces, logs)
+	return errors.Join(metrics, traces, logs, access)
 }

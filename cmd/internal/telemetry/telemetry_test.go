@@ -129,6 +129,7 @@ func TestExpositionOfARouteAtRest(t *testing.T) {
 		`veneer_cache_requests_total{result="preflight",route="api"} 0`,
 		`veneer_cache_requests_total{result="revalidated",route="api"} 0`,
 		`veneer_cache_requests_total{result="stale",route="api"} 0`,
+		`veneer_telemetry_dropped_total{signal="access_log"} 0`,
 		`veneer_telemetry_dropped_total{signal="logs"} 0`,
 		`veneer_telemetry_dropped_total{signal="metrics"} 0`,
 		`veneer_telemetry_dropped_total{signal="traces"} 0`,
