@@ -92,6 +92,6 @@ func (w *watchdog) stop() {
 		w.tick.Stop()
 	}
 	if w.asking {
-		_ = <-w.answered // nobody is left to tell
+		<-w.answered //nolint:errcheck // nobody is left to tell
 	}
 }
