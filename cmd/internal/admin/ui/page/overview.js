@@ -106,7 +106,7 @@ function drawStore(s) {
   store.bar.setAttribute("width", `${Math.max(part * 100, s.bytes ? 0.5 : 0)}%`);
   store.meter.setAttribute("aria-label", `The store is ${percent(part)} full`);
   setText(store.words, `${bytes(s.bytes)} of ${bytes(s.size)} (${percent(part)})`);
-  setText(store.more, `${count(s.objects)} objects · ${count(s.evictions)} evicted · ${count(s.rejections)} not admitted`);
+  setText(store.more, `${count(s.objects)} ${s.objects === 1 ? "object" : "objects"} · ${count(s.evictions)} evicted · ${count(s.rejections)} not admitted`);
 }
 
 let upstreams = null;
