@@ -18,7 +18,7 @@ import (
 func (a *App) tracesConfig(cfg *config.Config) *telemetry.TracesConfig {
 	t := cfg.Telemetry.Traces
 	if t == nil {
-		return nil
+		return &telemetry.TracesConfig{Off: true, Known: a.knows}
 	}
 	return &telemetry.TracesConfig{Endpoint: t.Endpoint, GRPC: t.GRPC, Sample: t.Sample, Parents: parents(t.Parents), Known: a.knows}
 }

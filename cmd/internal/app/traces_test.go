@@ -306,3 +306,15 @@ func TestDecisionHasItsSpan(t *testing.T) {
 		}
 	}
 }
+
+// Where the environment switches traces on that the configuration leaves off, the
+// share is that of a section that says nothing.
+func TestSampleByEnvironment(t *testing.T) {
+	cfg, problems := config.Parse("x", []byte("telemetry: { traces: {} }\nupstreams: { app: { servers: 'http://127.0.0.1:1' } }\nroutes: [{ upstream: app }]\n"), func(string) (string, bool) { return "", false })
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if got := cfg.Telemetry.Traces.Sample; got != telemetry.DefaultSample {
+		t.Errorf("%v is the share of the configuration, and %v that of the environment", got, telemetry.DefaultSample)
+	}
+}

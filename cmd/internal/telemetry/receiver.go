@@ -16,6 +16,7 @@ const (
 	envDisabled        = "OTEL_SDK_DISABLED"
 	envExporter        = "OTEL_TRACES_EXPORTER"
 	envMetricsExporter = "OTEL_METRICS_EXPORTER"
+	envPropagators     = "OTEL_PROPAGATORS"
 	envSampler         = "OTEL_TRACES_SAMPLER"
 	envSamplerArg      = "OTEL_TRACES_SAMPLER_ARG"
 	envEndpoint        = "OTEL_EXPORTER_OTLP_ENDPOINT"

@@ -16,10 +16,12 @@ import (
 )
 
 // TracesConfig says which requests get a trace, and where it goes. What the
-// environment says wins: OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER (none),
+// environment says wins: OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER,
 // OTEL_TRACES_SAMPLER and its _ARG, and all OTEL_EXPORTER_OTLP_* and OTEL_BSP_*
-// that the exporter knows.
+// that the exporter knows. Of OTEL_PROPAGATORS there is tracecontext only; baggage
+// is a field like any other.
 type TracesConfig struct {
+	Off      bool    // none, unless the environment wants some: then DefaultSample
 	Endpoint string  // base URL of an OTLP receiver
 	GRPC     bool    // else OTLP over HTTP
 	Sample   float64 // of the requests that come without a trace, from 0 to 1
@@ -31,6 +33,9 @@ type TracesConfig struct {
 	// math/rand.
 	Random func() uint64
 }
+
+// DefaultSample is what the configuration has as well, where it does not say.
+const DefaultSample = 0.01
 
 // Traces begins the spans of requests and sends them to a collector, in the
 // background: a collector that is slow, or not there, costs spans and nothing
@@ -45,9 +50,17 @@ type Traces struct {
 // newTraces returns nil when the environment wants no traces. The caller ends
 // it with shutdown.
 func newTraces(cfg TracesConfig, about *resource.Resource, log *slog.Logger) (*Traces, error) {
-	if disabled() || os.Getenv(envExporter) == "none" {
-		log.Info("the environment switches traces off")
+	if !wants(envExporter, !cfg.Off, log, "otlp", "none") {
+		if !cfg.Off {
+			log.Info("the environment switches traces off")
+		}
 		return nil, nil
+	}
+	if cfg.Off {
+		cfg.Sample = DefaultSample
+	}
+	if text := os.Getenv(envPropagators); text != "" && !strings.Contains(text, "tracecontext") {
+		warnVariable(log, envPropagators)
 	}
 	t := &Traces{sampler: newSampler(cfg.Sample, cfg.Random)}
 	t.sampler.parents, t.sampler.known = cfg.Parents, cfg.Known

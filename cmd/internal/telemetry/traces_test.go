@@ -147,6 +147,21 @@ func TestExportByEnvironment(t *testing.T) {
 	if r := c.Resource(); r["service.name"] != "edge" || r["a"] != "b" {
 		t.Errorf("resource %v", r)
 	}
+	// What the configuration leaves off the environment switches on.
+	before := len(c.Requests())
+	tel, log := tracing(t, TracesConfig{Off: true, Random: func() uint64 { return 0 }}, envExporter, "otlp", envEndpoint, c.URL, envPropagators, "b3")
+	if tel.Traces() == nil || !tel.Traces().Sample(nil, "") || !strings.Contains(log.String(), "variable="+envPropagators) {
+		t.Fatalf("no traces:\n%s", log)
+	}
+	one(tel, nil)
+	if err := tel.Shutdown(t.Context()); err != nil || len(c.Requests()) != before+1 {
+		t.Errorf("%v, %d requests\n%s", err, len(c.Requests())-before, log)
+	}
+	for _, silent := range [][]string{nil, {envDisabled, "true", envExporter, "otlp"}} {
+		if tel, log := tracing(t, TracesConfig{Off: true}, silent...); tel.Traces() != nil || log.String() != "" {
+			t.Errorf("%v: %v\n%s", silent, tel.Traces(), log)
+		}
+	}
 	for _, off := range [][]string{{envDisabled, "TRUE"}, {envExporter, "none"}} {
 		tel, log := tracing(t, TracesConfig{Endpoint: c.URL, Sample: 1}, off...)
 		if tel.Traces() != nil || !strings.Contains(log.String(), "switches traces off") {
