@@ -82,6 +82,9 @@ func check(t *testing.T, got *sink) {
 	if r := records["listening"]; r.SeverityText() != "INFO" {
 		t.Errorf("the log has %d texts, without the one that it listens", len(records))
 	}
+	if r, ok := records[`{"method":"GET","path":"/","cache":"miss"}`]; !ok || r.TraceID() != server.TraceID() || r.SpanID() != server.SpanID() {
+		t.Errorf("%d texts are logged, and no line of the request in its trace", len(records))
+	}
 	if name, _ := ofSpans.Attributes().Get("service.name"); name.AsString() != "edge" || !ofSpans.Attributes().Equal(ofMetrics.Attributes()) || !ofSpans.Attributes().Equal(ofLogs.Attributes()) {
 		t.Errorf("the resources differ, or are another's:\n%v\n%v\n%v", ofSpans.Attributes().AsRaw(), ofMetrics.Attributes().AsRaw(), ofLogs.Attributes().AsRaw())
 	}
@@ -211,7 +214,7 @@ server: { http: "127.0.0.1:0" }
 admin: { address: "127.0.0.1:0" }
 upstreams: { app: { servers: %q } }
 routes: [{ upstream: app }]
-telemetry: { service_name: edge, traces: { %s, sample: 1 }, metrics: { otlp: { %s } }, logs: { otlp: { %s } } }
+telemetry: { service_name: edge, traces: { %s, sample: 1 }, metrics: { otlp: { %s } }, logs: { otlp: { %s } }, access_log: { path: /dev/null, otlp: true, fields: [method, path, cache] } }
 `, up.URL, to, to, to)
 	if err := os.WriteFile(file, []byte(src), 0o600); err != nil {
 		t.Fatal(err)
