@@ -199,6 +199,26 @@ func TestOutboxCut(t *testing.T) {
 	})
 }
 
+// Where room is needed, a connection that waits for its next request and takes
+// nothing of the last answer is closed as others are.
+func TestOutboxEvicted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := boxed()
+		mustWrite(t, c, "a")
+		c.state.Store(int32(http.StateIdle))
+		<-time.After(2 * quiet)
+		c.set.evictIdle()
+		if _, shut := s.state(); !shut {
+			t.Error("it is not closed")
+		}
+		s.gate <- net.ErrClosed
+		synctest.Wait()
+		if len(c.set.slots) != 0 {
+			t.Error("its slot is not free")
+		}
+	})
+}
+
 // However pieces come and the socket takes them, it gets all of them in order.
 func TestOutboxOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
