@@ -182,7 +182,7 @@ export class Chart {
 
 // nice is the next round number at or above n: of decimal units, or of bytes.
 function nice(n, binary) {
-  if (n <= 0) return 1;
+  if (n <= 0) return binary ? 1024 : 1;
   const unit = binary ? 2 ** (10 * Math.max(0, Math.floor(Math.log2(n) / 10))) : 1;
   n /= unit;
   const power = 10 ** Math.floor(Math.log10(n));

@@ -38,6 +38,7 @@ async function ask() {
   place.replaceChildren(el("p", {class: "mute"}, "Asking…"));
   try {
     place.replaceChildren(draw((await call("/api/cors-try", question)).answers));
+    place.scrollIntoView({block: "nearest"});
   } catch (e) {
     if (!(e instanceof Problem || e instanceof Unreachable)) throw e;
     place.replaceChildren(el("p", {class: "ill"}, "✕ " + e.message));

@@ -13,16 +13,17 @@ export async function explain(q) {
   try {
     const answer = await call("/api/explain?" + query);
     setText($("more-title"), `${answer.request.method} ${answer.request.url}`);
-    body.replaceChildren(...draw(answer));
+    body.replaceChildren(...draw(answer, q));
   } catch (e) {
     body.replaceChildren(el("p", {class: "ill", role: "alert"}, e.message));
   }
 }
 
-function draw(a) {
+function draw(a, q) {
   return [
     el("p", {class: "verdict"}, "Asked now, it is ", a.verdict, "."),
-    el("p", {class: "mute"}, `Assumed: ${a.assumed}. Nothing was sent upstream.`),
+    el("p", {class: "mute"}, `Assumed: ${a.assumed}. Nothing was sent upstream.` +
+      (q.url.includes("REDACTED") ? " Values of the query that look like secrets are not kept, so this is about REDACTED in their place." : "")),
     el("div", {class: "outcomes"}, outcome("This request", a.outcome), outcome("The same again", a.next), a.failing ? outcome("With the upstream gone", a.failing) : null),
     el("dl", {class: "facts"},
       fact("Route", a.route ? `${a.route.name} → ${a.route.upstream}` : "none matches"),
