@@ -114,9 +114,10 @@ type tab struct {
 	t   *testing.T
 	ctx context.Context
 
-	mu       sync.Mutex // guards what follows
-	asked    []string   // URLs of all requests
-	expected string     // what a message of the console may have
+	mu       sync.Mutex    // guards what follows
+	asked    []string      // URLs of all requests
+	passed   chan struct{} // one for each pass that has ended
+	expected string        // what a message of the console may have
 	faults   []string
 }
 
@@ -130,7 +131,7 @@ func open(t *testing.T, url, scheme string, width int64, expected ...string) *ta
 		t.Fatal(err)
 	}
 	ctx, cancel := chromedp.NewContext(parent, chromedp.WithNewBrowserContext())
-	b := &tab{t: t, ctx: ctx, expected: strings.Join(expected, "")}
+	b := &tab{t: t, ctx: ctx, passed: make(chan struct{}, 1), expected: strings.Join(expected, "")}
 	t.Cleanup(func() {
 		b.check()
 		if err := chromedp.Cancel(ctx); err != nil {
@@ -161,11 +162,39 @@ func open(t *testing.T, url, scheme string, width int64, expected ...string) *ta
 }
 
 func (b *tab) heed(event any) {
-	if e, ok := event.(*network.EventRequestWillBeSent); ok {
+	switch e := event.(type) {
+	case *network.EventRequestWillBeSent:
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.asked = append(b.asked, e.Request.URL)
+	case *emulation.EventVirtualTimeBudgetExpired:
+		b.passed <- struct{}{}
 	}
+}
+
+// pass lets the clock of the page run ahead, but not past answers that are
+// awaited, and returns how many requests there were meanwhile. The clock stands
+// afterwards.
+func (b *tab) pass(d time.Duration) int {
+	b.t.Helper()
+	b.mu.Lock()
+	before := len(b.asked)
+	b.mu.Unlock()
+	budget := float64(d.Milliseconds())
+	b.do(func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, t, emulation.SetVirtualTimePolicy, emulation.SetVirtualTimePolicyParams{
+			Policy: emulation.VirtualTimePolicyPauseIfNetworkFetchesPending, Budget: &budget,
+		})
+		return chromedp.Void{}, err
+	})
+	select {
+	case <-b.passed:
+	case <-time.After(patience):
+		b.t.Fatalf("the clock of the page does not run")
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.asked) - before
 }
 
 // told records what the console says that is no mere note: a violation of the

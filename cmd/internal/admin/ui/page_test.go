@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp/kb"
 
@@ -436,6 +437,27 @@ func TestBrowserUnreachable(t *testing.T) {
 	s.start(strings.Trim(s.page, "htp:/"))
 	b.wait("document.getElementById('unreachable').hidden")
 	b.shows("#said", "answers again")
+}
+
+// Nobody looks at a hidden tab, so it asks for nothing, and it goes on when it is
+// seen again.
+func TestBrowserHidden(t *testing.T) {
+	s := stage(t, "")
+	b := open(t, s.page, "light", 1280)
+	b.shows("#state", "serving")
+	const turn = "Object.defineProperty(document, 'hidden', {configurable: true, value: %t}) && document.dispatchEvent(new Event('visibilitychange'))"
+	if n := b.pass(10 * time.Second); n < 6 {
+		t.Errorf("a tab that is seen has sent %d requests: the test proves nothing", n)
+	}
+	eval[bool](b, fmt.Sprintf(turn, true))
+	b.pass(4 * time.Second) // what was under way ends
+	if n := b.pass(60 * time.Second); n != 0 {
+		t.Errorf("a hidden tab has sent %d requests", n)
+	}
+	eval[bool](b, fmt.Sprintf(turn, false))
+	if n := b.pass(4 * time.Second); n < 3 {
+		t.Errorf("a tab that is seen again has sent %d requests", n)
+	}
 }
 
 // Everything that can be used has a name, and every field a label.

@@ -62,7 +62,7 @@ export async function call(path, body) {
     const sent = sessionStorage.getItem(slot);
     const headers = {Accept: "application/json"};
     if (sent !== null) headers.Authorization = "Bearer " + sent;
-    const init = {headers, cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(35000)};
+    const init = {headers, cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(body === undefined ? 10000 : 35000)};
     if (body !== undefined) {
       init.method = "POST";
       headers["Content-Type"] = "application/json";

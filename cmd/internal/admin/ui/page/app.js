@@ -14,12 +14,17 @@ const pace = 2000; // milliseconds between two polls
 let range = "fine";
 let history = null, historyAt = 0; // the newest, and when it was asked for
 let lost = null; // when the server was not reached first
-let timer = 0, polling = false;
+let timer = 0, polling = false, soon = false;
 
 // poll asks for everything that moves and draws it.
 async function poll() {
-  if (polling || document.hidden) return;
+  if (document.hidden) return;
+  if (polling) {
+    soon = true;
+    return;
+  }
   polling = true;
+  soon = false;
   clearTimeout(timer);
   try {
     await refresh();
@@ -30,7 +35,8 @@ async function poll() {
     failed(e);
   } finally {
     polling = false;
-    if (!document.hidden) timer = setTimeout(poll, lost ? Math.min(10000, pace + (Date.now() - lost) / 5) : pace);
+    const pause = lost ? Math.min(10000, pace + (Date.now() - lost) / 5) : pace;
+    if (!document.hidden) timer = setTimeout(poll, soon ? 0 : pause);
   }
 }
 

@@ -39,6 +39,8 @@ export function setText(node, text) {
 export function keyed(parent, items, keyOf, make, update) {
   const old = parent.keyedNodes || new Map();
   const next = new Map();
+  const wanted = new Set(items.map(keyOf));
+  for (const [key, node] of old) if (!wanted.has(key)) node.remove(); // first, so that no other has to move
   let before = parent.firstElementChild;
   for (const item of items) {
     const key = keyOf(item);
@@ -50,7 +52,6 @@ export function keyed(parent, items, keyOf, make, update) {
     if (node === before) before = before.nextElementSibling;
     else parent.insertBefore(node, before);
   }
-  for (const [key, node] of old) if (next.get(key) !== node) node.remove();
   parent.keyedNodes = next;
 }
 

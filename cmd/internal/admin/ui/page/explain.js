@@ -6,6 +6,7 @@ import {call} from "./api.js";
 export async function explain(q) {
   const query = new URLSearchParams({url: q.url, method: q.method});
   if (q.origin) query.append("header", "Origin: " + q.origin);
+  if (q.result === "preflight") query.append("header", "Access-Control-Request-Method: GET"); // which it was for is not kept
   const body = $("more-body");
   setText($("more-title"), "Explain");
   body.replaceChildren(el("p", {class: "mute"}, "Asking…"));
