@@ -1,9 +1,9 @@
 // Command shot takes pictures of the admin page in front of a proxy of its own
 // with traffic like that of a small API, in headless Chromium:
 //
-//	go run ./cmd/internal/admin/ui/shot -for 10m -o cmd/internal/admin/ui/shot/page.png
+//	go run ./cmd/internal/admin/ui/shot -for 3m -o cmd/internal/admin/ui/shot/page.png
 //
-// The charts show ten minutes, so that is how long a full picture takes.
+// The charts show as long as the proxy runs, so a telling picture takes minutes.
 package main
 
 import (
@@ -44,7 +44,7 @@ type flags struct {
 
 func main() {
 	var f flags
-	flag.StringVar(&f.light, "o", "page.png", "`FILE` of the light picture")
+	flag.StringVar(&f.light, "o", "page.png", "`FILE` of the light picture, a PNG")
 	flag.StringVar(&f.dark, "dark", "", "`FILE` of the dark picture; empty takes none")
 	flag.StringVar(&f.narrow, "narrow", "", "`FILE` of the picture on a small screen; empty takes none")
 	flag.BoolVar(&f.whole, "whole", false, "take the whole page, not its beginning only")
@@ -206,7 +206,7 @@ func take(ctx context.Context, page string, f flags) error {
 	for _, p := range []struct {
 		file, scheme  string
 		width, height int64
-	}{{f.light, "light", 1280, 1150}, {f.dark, "dark", 1280, 1150}, {f.narrow, "light", 400, 1400}} {
+	}{{f.light, "light", 1280, 1150}, {f.dark, "dark", 1280, 1150}, {f.narrow, "light", 400, 1400}} { // pixels
 		if p.file == "" {
 			continue
 		}
