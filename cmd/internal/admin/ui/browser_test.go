@@ -287,10 +287,28 @@ func (b *tab) press(keys string) {
 	b.do(chromedp.KeyEvent(keys))
 }
 
-// click clicks the first element of a selector.
+// clicked clicks the first element of a selector where it can be hit. It is one
+// step: the page moves with every poll, and a mouse would come too late.
+const clicked = `(() => {
+  const n = document.querySelector(%q);
+  if (!n || n.disabled || !n.checkVisibility()) return false;
+  n.scrollIntoView({block: "center", behavior: "instant"});
+  const box = n.getBoundingClientRect();
+  if (!n.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2))) return false;
+  n.focus();
+  n.click();
+  return true;
+})()`
+
+// click clicks the first element of a selector once it can be.
 func (b *tab) click(selector string) {
 	b.t.Helper()
-	b.do(chromedp.Click(chromedp.CSS(selector)))
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	_, err := chromedp.Run(ctx, chromedp.Poll[bool](fmt.Sprintf(clicked, selector), chromedp.WithPollingInterval(20*time.Millisecond)))
+	if err != nil && !anew.MatchString(err.Error()) { // a click may load the page anew
+		b.t.Fatalf("%s cannot be clicked: %v; the page has:\n%.2000s", selector, err, b.text())
+	}
 }
 
 // write puts a text into a field.

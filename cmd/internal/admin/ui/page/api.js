@@ -47,7 +47,7 @@ function askToken() {
       asking = null;
       resolve();
     };
-    const stay = () => dialog.showModal(); // without a token there is nothing to see
+    const stay = () => dialog.open || dialog.showModal(); // without a token there is nothing to see
     $("token-form").addEventListener("submit", typed);
     dialog.addEventListener("close", stay);
     if (!dialog.open) dialog.showModal();

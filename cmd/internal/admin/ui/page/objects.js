@@ -117,7 +117,10 @@ const kinds = {
   all: {label: "Everything", hint: "", words: () => "everything that is stored"},
 };
 
+let pending = null; // the order that is asked about
+
 function beginPurge() {
+  $("ask").addEventListener("close", answered);
   const kind = $("purge-kind"), value = $("purge-value");
   kind.addEventListener("change", () => {
     const k = kinds[kind.value];
@@ -146,8 +149,15 @@ function confirm(what, hard, order) {
     `This has ${what} validated before it is used again.`);
   setText($("ask-yes"), hard ? "Remove" : "Purge");
   dialog.returnValue = "";
-  dialog.addEventListener("close", () => {
-    if (dialog.returnValue === "yes") purge(order, hard);
-  }, {once: true});
+  pending = {order, hard};
   dialog.showModal();
+}
+
+// answered is told of a dialog that was closed, a moment later: it may be open
+// again for another order.
+function answered() {
+  const dialog = $("ask"), p = pending;
+  if (dialog.open || !p) return;
+  pending = null;
+  if (dialog.returnValue === "yes") purge(p.order, p.hard);
 }
