@@ -34,6 +34,7 @@ type Conn struct {
 	sample  sample // what was decided on the request that net/http has
 	armed   time.Time
 	again   bool // there was a request before, the lane's or net/http's
+	others  uint // how many requests in a row could have been the lane's and were not
 
 	answered atomic.Bool
 	life     atomic.Int32

@@ -52,7 +52,7 @@ type input struct {
 func (c *Conn) readable(fd uintptr) (done bool) {
 	c.in.fd = fd
 	for {
-		n, more, errno := c.socket.read(fd, c.in.p[c.in.n:])
+		n, more, errno := c.receiveNow(fd)
 		var err error
 		switch {
 		case errno == syscall.EAGAIN:
@@ -71,6 +71,16 @@ func (c *Conn) readable(fd uintptr) (done bool) {
 		// Behind half a head the client may have reset the connection before it
 		// was read, and nothing but a read says so.
 	}
+}
+
+// receiveNow reads what is there. Where hits are few it does so by the cheaper
+// call, which does not say whether there is more: it is net/http's mostly.
+func (c *Conn) receiveNow(fd uintptr) (n int, more bool, errno syscall.Errno) {
+	if c.others < askEvery {
+		return c.socket.read(fd, c.in.p[c.in.n:])
+	}
+	n, errno = c.socket.readPlain(fd, c.in.p[c.in.n:])
+	return n, true, errno
 }
 
 // received takes n bytes more, or the error that came in their stead. It reports
@@ -151,7 +161,7 @@ func (c *Conn) answer(p []byte) (left int, answered bool, err error) {
 	at, v := 0, incomplete
 	var now time.Time // of the last hit
 	for at < len(p) && err == nil {
-		if v = b.head.parse(p[at:]); v != plain || !c.find(b) {
+		if v = b.head.parse(p[at:]); v != plain || c.hopeless() || !c.find(b) {
 			break
 		}
 		at += b.head.size
@@ -164,6 +174,10 @@ func (c *Conn) answer(p []byte) (left int, answered bool, err error) {
 	}
 	if at > 0 {
 		c.keepAlive(now)
+		c.others = 0
+	}
+	if v == plain {
+		c.others++
 	}
 	if v == foreign && len(p)-at < minHead && c.answered.Load() {
 		v = incomplete
@@ -180,6 +194,20 @@ func (c *Conn) answer(p []byte) (left int, answered bool, err error) {
 		return 0, at > 0, ended(err)
 	}
 	return left, at > 0, nil
+}
+
+// The engine is asked about one request in askEvery once so many in a row were
+// not the lane's: who asks for what is not stored mostly goes on to, and what the
+// lane looks up for nothing the handler looks up again.
+const askEvery = 8
+
+// hopeless reports whether the next request is left to net/http unseen.
+func (c *Conn) hopeless() bool {
+	if c.others < askEvery || c.others%askEvery == 0 {
+		return false
+	}
+	c.sample = undecided
+	return true
 }
 
 // find asks the engine. A panic is no answer: the handler will meet it again,

@@ -75,6 +75,22 @@ func (s *socket) read(fd uintptr, p []byte) (n int, more bool, errno syscall.Err
 	return int(got), s.inq() != 0, 0
 }
 
+// readPlain is read without word of what is left.
+func (s *socket) readPlain(fd uintptr, p []byte) (n int, errno syscall.Errno) {
+	var got uintptr
+	for {
+		got, _, errno = syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		if errno != syscall.EINTR {
+			break
+		}
+	}
+	runtime.KeepAlive(p)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(got), 0
+}
+
 // inq returns how many bytes were left to read, and 1 for the end of the stream.
 // Where the kernel does not say, something is left: that costs a read more.
 func (s *socket) inq() int32 {

@@ -16,3 +16,5 @@ func readError(err error) error                   { return err }
 func (*socket) read(uintptr, []byte) (n int, more bool, errno syscall.Errno) {
 	return 0, false, syscall.EAGAIN
 }
+
+func (*socket) readPlain(uintptr, []byte) (int, syscall.Errno) { return 0, syscall.EAGAIN }

@@ -74,6 +74,8 @@ var conversations = []struct {
 	{"keep-alive", fetch("/own/page", gzip, "Connection: Keep-Alive") + fetch("/own/page", gzip), 0},
 	{"the last request", fetch("/own/page", gzip) + fetch("/own/page", gzip, "Connection: close") + fetch("/own/page", gzip), 1},
 	{"an expectation", message("POST", "/own/page", "Expect: 100-continue", "Content-Length: 2") + "ok" + fetch("/own/page", gzip), 2},
+	// After 20 that are no hits the engine is asked again at the 25th, which is one.
+	{"no hits for a while", strings.Repeat(fetch("/own/secret", gzip), 20) + strings.Repeat(fetch("/own/page", gzip), 10), 24},
 	{"an upgrade", fetch("/own/page", gzip, "Connection: Upgrade", "Upgrade: h2c") + fetch("/own/page", gzip), 2},
 	{"chunked", message("POST", "/own/page", "Transfer-Encoding: chunked") + "5\r\nhello\r\n0\r\n\r\n" + fetch("/own/page", gzip), 1},
 	{"a head of 5 KiB", fetch("/own/page", gzip, "X-Long: "+strings.Repeat("a", 5000)) + fetch("/own/page", gzip), 2},
