@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
+	"veneer/cmd/internal/chromium"
 
 	// All of the program, so that go test does not take a result from before
 	// it changed out of its cache: it cannot see what build builds.
@@ -58,70 +58,14 @@ func build() (string, error) {
 	return path, nil
 }
 
-// chromium returns the path of the browser.
-func chromium() (string, error) {
-	var first error
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		path, err := exec.LookPath(name)
-		if err == nil {
-			return path, nil
-		}
-		if first == nil {
-			first = err
-		}
-	}
-	return "", first
-}
-
 // launch starts the browser and returns the context that tabs are made from.
-func launch() (context.Context, error) {
-	path, err := chromium()
-	if err != nil {
-		return nil, err
+func launch() (ctx context.Context, err error) {
+	var end func() error
+	if ctx, end, err = chromium.Launch(context.Background(), scratch); err == nil {
+		quit = end
 	}
-	profile := filepath.Join(scratch, "profile")
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path),
-		chromedp.UserDataDir(profile),
-		// Nothing of it may stay behind in the home directory.
-		chromedp.Env("HOME="+scratch, "XDG_CONFIG_HOME="+scratch, "XDG_CACHE_HOME="+scratch),
-		chromedp.NoSandbox, // which root cannot have, and the pages are ours
-		chromedp.Flag("disable-gpu", true),
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("no-proxy-server", true),
-		// A sandboxed frame would have a process and so a DevTools target of
-		// its own, and its requests would not be among the evidence.
-		chromedp.Flag("disable-features", "Translate,IsolateSandboxedIframes"),
-	)
-	allocator, release := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, _ := chromedp.NewContext(allocator)
-	if err := chromedp.Do(ctx); err != nil {
-		release()
-		return nil, fmt.Errorf("cannot start %s: %w", path, err)
-	}
-	quit = func() error {
-		bounded, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
-		err := chromedp.Cancel(bounded)
-		release() // kills what Cancel could not end, and waits
-		return err
-	}
-	return ctx, nil
+	return ctx, err
 }
 
 // patience is how long anything may take that takes no time when all is well.
 const patience = 15 * time.Second
-
-// needChromium ends the test when there is no browser.
-func needChromium(t *testing.T) {
-	t.Helper()
-	_, err := chromium()
-	if err == nil {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("cannot test in a browser: %v", err)
-	}
-	t.Skipf("left out: %v", err)
-}

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"veneer/cmd/internal/chromium"
 )
 
 // scene is all that a test plays in. In the texts of cases {A}, {B} and {C}
@@ -64,7 +66,7 @@ if (location.search === "?sandboxed") {
 // where nobody answers.
 func set(t *testing.T, config string) *scene {
 	t.Helper()
-	needChromium(t)
+	chromium.Need(t)
 	s := &scene{app: &application{page: document, count: map[string]int{}, special: map[string]http.HandlerFunc{}}}
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -16,6 +14,8 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+
+	"veneer/cmd/internal/chromium"
 )
 
 // patience is how long anything may take that takes no time when all is well.
@@ -49,63 +49,13 @@ func run(m *testing.M) (code int) {
 	return m.Run()
 }
 
-// chromium returns the path of the browser.
-func chromium() (string, error) {
-	var first error
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		path, err := exec.LookPath(name)
-		if err == nil {
-			return path, nil
-		}
-		if first == nil {
-			first = err
-		}
-	}
-	return "", first
-}
-
 // launch starts the browser and returns the context that tabs are made from.
-func launch() (context.Context, error) {
-	path, err := chromium()
-	if err != nil {
-		return nil, err
+func launch() (ctx context.Context, err error) {
+	var end func() error
+	if ctx, end, err = chromium.Launch(context.Background(), scratch); err == nil {
+		quit = end
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path),
-		chromedp.UserDataDir(filepath.Join(scratch, "profile")),
-		chromedp.Env("HOME="+scratch, "XDG_CONFIG_HOME="+scratch, "XDG_CACHE_HOME="+scratch),
-		chromedp.NoSandbox, // which root cannot have, and the page is ours
-		chromedp.Flag("disable-gpu", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("no-proxy-server", true),
-	)
-	allocator, release := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, _ := chromedp.NewContext(allocator)
-	if err := chromedp.Do(ctx); err != nil {
-		release()
-		return nil, fmt.Errorf("cannot start %s: %w", path, err)
-	}
-	quit = func() error {
-		bounded, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
-		err := chromedp.Cancel(bounded)
-		release() // kills what Cancel could not end, and waits
-		return err
-	}
-	return ctx, nil
-}
-
-// needChromium ends the test when there is no browser.
-func needChromium(t *testing.T) {
-	t.Helper()
-	_, err := chromium()
-	if err == nil {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("cannot test in a browser: %v", err)
-	}
-	t.Skipf("left out: %v", err)
+	return ctx, err
 }
 
 // tab is a page in a browser context of its own. What goes wrong in it, a
@@ -125,7 +75,7 @@ type tab struct {
 // to url. Messages of the console with expected in them, if given, are no fault.
 func open(t *testing.T, url, scheme string, width int64, expected ...string) *tab {
 	t.Helper()
-	needChromium(t)
+	chromium.Need(t)
 	parent, err := browser()
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"veneer/cmd/internal/app"
+	"veneer/cmd/internal/chromium"
 	"veneer/cmd/internal/config"
 )
 
@@ -49,7 +50,7 @@ type scene struct {
 // stage makes a scene; with a token where one is given.
 func stage(t *testing.T, token string) *scene {
 	t.Helper()
-	needChromium(t)
+	chromium.Need(t)
 	s := &scene{t: t, file: filepath.Join(t.TempDir(), "veneer.yaml")}
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.served.Add(1)

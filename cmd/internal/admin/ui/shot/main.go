@@ -14,8 +14,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +23,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"veneer/cmd/internal/app"
+	"veneer/cmd/internal/chromium"
 	"veneer/cmd/internal/config"
 	"veneer/corslayer"
 )
@@ -183,26 +182,16 @@ func ask(ctx context.Context, client *http.Client, address string, i int) {
 
 // take opens the page and takes the pictures.
 func take(ctx context.Context, page string, f flags) error {
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		return fmt.Errorf("cannot take a picture without Chromium: %w", err)
-	}
 	home, err := os.MkdirTemp("", "veneer-shot-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(home) }() // the system clears what stays
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.UserDataDir(filepath.Join(home, "profile")),
-		chromedp.Env("HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_CACHE_HOME="+home),
-		chromedp.NoSandbox, chromedp.Flag("disable-gpu", true), chromedp.Flag("no-proxy-server", true))
-	allocator, release := chromedp.NewExecAllocator(ctx, options...)
-	defer release()
-	tab, cancel := chromedp.NewContext(allocator)
-	defer cancel()
-	if err := chromedp.Do(tab); err != nil { // its context is the browser's
-		return fmt.Errorf("cannot start %s: %w", path, err)
+	tab, quit, err := chromium.Launch(ctx, home)
+	if err != nil {
+		return err
 	}
+	defer func() { _ = quit() }() // the pictures are taken
 	for _, p := range []struct {
 		file, scheme  string
 		width, height int64
