@@ -136,10 +136,18 @@ func resolve(from *url.URL, location string) (*url.URL, bool) {
 		}
 	}
 	to = from.ResolveReference(to)
-	if (to.Scheme == "http" || to.Scheme == "https") && !plainHost(to.Hostname()) {
+	if (to.Scheme == "http" || to.Scheme == "https") && !plainAuthority(to) {
 		return nil, false
 	}
 	return to, true
+}
+
+// plainAuthority reports whether the host of a URL is the same to everybody, and
+// stands in brackets if it has colons: of "//:::" package url makes the host "::",
+// although it takes no "https://:::".
+func plainAuthority(u *url.URL) bool {
+	host := u.Hostname()
+	return plainHost(host) && (!strings.Contains(host, ":") || strings.HasPrefix(u.Host, "["))
 }
 
 // plainHost reports whether a host is the same to everybody: a browser turns

@@ -17,7 +17,7 @@ func FuzzLocate(f *testing.F) {
 		"https://api.third.example@evil.example/v1/", "https://evil.example\\@api.third.example/v1/", "https://api.third.example/v1/../v2", "/v1/%2e%2e/v2",
 		"/v1/..%2f..%2fv2", "/v1/%5c..%5cv2", "/v1//evil.example", "https:/v1/x", "https:api.third.example/v1/x", "http://b.third.example:8080/x", "/v1/\r\nX: y",
 		"https://api.third.example.evil.example/v1/", "https://api.third.example:444/v1/", "?", "", "javascript:alert(1)", "/v1/%zz", "https://[::1]/v1/", "/v1/*",
-		"https:b", "//@", "https:/\\evil.example", "https:///evil.example/", "///evil.example/", "/\\evil.example", "https://ｅvil.example/", "https://127.1/", "https://u@evil.example/", "myapp:x",
+		"https:b", "//@", "https:/\\evil.example", "https:///evil.example/", "///evil.example/", "/\\evil.example", "https://ｅvil.example/", "https://127.1/", "https://u@evil.example/", "myapp:x", "//:::", "//::1:80/v1/",
 	} {
 		f.Add(s)
 	}
