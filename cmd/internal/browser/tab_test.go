@@ -57,7 +57,7 @@ func (r *request) settled() bool {
 // open makes a tab; it is closed when the test ends.
 func open(t *testing.T) *tab {
 	t.Helper()
-	parent, err := browser()
+	parent, err := browser.Browser()
 	if err != nil {
 		t.Fatal(err)
 	}

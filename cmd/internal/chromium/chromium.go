@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/chromedp/chromedp"
@@ -86,3 +87,43 @@ func Launch(ctx context.Context, dir string) (_ context.Context, quit func() err
 
 // patience is how long the browser may take to end.
 const patience = 15 * time.Second
+
+// Shared is one browser that all tests of a package share, started when the
+// first of them wants it. Its zero value is ready.
+type Shared struct {
+	Dir string // for files of the tests, gone behind Run; the browser's are in it too
+
+	once sync.Once
+	ctx  context.Context
+	quit func() error
+	err  error
+}
+
+// Run runs the tests of m, a *testing.M, for TestMain, and ends the browser. It
+// returns the exit code.
+func (s *Shared) Run(m interface{ Run() int }) (code int) {
+	var err error
+	if s.Dir, err = os.MkdirTemp("", "veneer-browser-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() {
+		if s.quit != nil {
+			if err := s.quit(); err != nil {
+				fmt.Fprintln(os.Stderr, "cannot end the browser:", err)
+				code = 1
+			}
+		}
+		if err := os.RemoveAll(s.Dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}()
+	return m.Run()
+}
+
+// Browser returns the context that tabs are made from.
+func (s *Shared) Browser() (context.Context, error) {
+	s.once.Do(func() { s.ctx, s.quit, s.err = Launch(context.Background(), s.Dir) })
+	return s.ctx, s.err
+}

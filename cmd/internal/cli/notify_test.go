@@ -16,26 +16,40 @@ import (
 	"veneer/cmd/internal/config"
 )
 
-// The service manager hears of the beginning, of reloads, good or bad, and of
-// the end before anything ends.
-func TestServiceManager(t *testing.T) {
+// notifySocket stands in the place of the service manager's.
+func notifySocket(t *testing.T) *net.UnixConn {
+	t.Helper()
 	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
 	if err != nil {
 		t.Skipf("no datagram sockets in the file system here: %v", err)
 	}
-	defer socket.Close()
+	t.Cleanup(func() { _ = socket.Close() })
 	t.Setenv("NOTIFY_SOCKET", socket.LocalAddr().String())
+	return socket
+}
+
+// quickApp is a proxy in front of an application that has nothing.
+func quickApp(t *testing.T, log *slog.Logger) *app.App {
+	t.Helper()
 	upstream := httptest.NewServer(http.NotFoundHandler())
-	defer upstream.Close()
+	t.Cleanup(upstream.Close)
 	cfg, problems := config.Quick(upstream.URL, "127.0.0.1:0", nil)
 	if cfg == nil {
 		t.Fatal(problems)
 	}
-	log := slog.New(slog.DiscardHandler)
 	a, err := app.Build(cfg, app.Options{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return a
+}
+
+// The service manager hears of the beginning, of reloads, good or bad, and of
+// the end before anything ends.
+func TestServiceManager(t *testing.T) {
+	socket := notifySocket(t)
+	log := slog.New(slog.DiscardHandler)
+	a := quickApp(t, log)
 	sigs, results := make(signals, 4), []error{nil, errors.New("bad")}
 	ended := make(chan error, 1)
 	go func() {

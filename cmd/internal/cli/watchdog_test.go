@@ -4,18 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
-	"net/http"
-	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"veneer/cmd/internal/app"
-	"veneer/cmd/internal/config"
 )
 
 // Who lives says so in time, and who does not says nothing. In a bubble, where a
@@ -121,25 +114,11 @@ func TestWatched(t *testing.T) {
 
 // The whole of it, with a socket in the place of systemd's.
 func TestServiceManagerWatches(t *testing.T) {
-	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
-	if err != nil {
-		t.Skipf("no datagram sockets in the file system here: %v", err)
-	}
-	defer socket.Close()
-	t.Setenv("NOTIFY_SOCKET", socket.LocalAddr().String())
+	socket := notifySocket(t)
 	t.Setenv("WATCHDOG_USEC", "4000000") // a second to answer in
 	t.Setenv("WATCHDOG_PID", "")
-	upstream := httptest.NewServer(http.NotFoundHandler())
-	defer upstream.Close()
-	cfg, problems := config.Quick(upstream.URL, "127.0.0.1:0", nil)
-	if cfg == nil {
-		t.Fatal(problems)
-	}
 	log := slog.New(slog.DiscardHandler)
-	a, err := app.Build(cfg, app.Options{Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := quickApp(t, log)
 	sigs, ended := make(signals, 1), make(chan error, 1)
 	go func() { ended <- supervise(t.Context(), a, sigs, stopRules{log: log, drain: time.Minute}) }()
 	for _, want := range []string{"READY=1", "WATCHDOG=1"} {

@@ -182,20 +182,27 @@ func TestOutboxFails(t *testing.T) {
 	})
 }
 
+// mustBeCut fails the test unless the socket is closed although bytes wait, and
+// the slot is free when that has ended the write under way.
+func mustBeCut(t *testing.T, c *conn, s *socket) {
+	t.Helper()
+	if _, shut := s.state(); !shut {
+		t.Error("it is not closed")
+	}
+	s.gate <- net.ErrClosed
+	synctest.Wait()
+	if len(c.set.open) != 0 || len(c.set.slots) != 0 {
+		t.Error("its slot is not free")
+	}
+}
+
 // A cut does not wait.
 func TestOutboxCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := boxed()
 		mustWrite(t, c, "a")
 		c.cut()
-		if _, shut := s.state(); !shut {
-			t.Error("it is not closed")
-		}
-		s.gate <- net.ErrClosed
-		synctest.Wait()
-		if len(c.set.open) != 0 {
-			t.Error("its slot is not free")
-		}
+		mustBeCut(t, c, s)
 	})
 }
 
@@ -208,14 +215,7 @@ func TestOutboxEvicted(t *testing.T) {
 		c.state.Store(int32(http.StateIdle))
 		<-time.After(2 * quiet)
 		c.set.evictIdle()
-		if _, shut := s.state(); !shut {
-			t.Error("it is not closed")
-		}
-		s.gate <- net.ErrClosed
-		synctest.Wait()
-		if len(c.set.slots) != 0 {
-			t.Error("its slot is not free")
-		}
+		mustBeCut(t, c, s)
 	})
 }
 

@@ -21,42 +21,10 @@ import (
 // patience is how long anything may take that takes no time when all is well.
 const patience = 20 * time.Second
 
-// One browser serves all tests.
-var (
-	browser = sync.OnceValues(launch)
-	scratch string
-	quit    = func() error { return nil } // ends the browser; set by launch
-)
+// browser serves all tests.
+var browser chromium.Shared
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) (code int) {
-	var err error
-	if scratch, err = os.MkdirTemp("", "veneer-admin-page-"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() {
-		if err := quit(); err != nil {
-			fmt.Fprintln(os.Stderr, "cannot end the browser:", err)
-			code = 1
-		}
-		if err := os.RemoveAll(scratch); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}()
-	return m.Run()
-}
-
-// launch starts the browser and returns the context that tabs are made from.
-func launch() (ctx context.Context, err error) {
-	var end func() error
-	if ctx, end, err = chromium.Launch(context.Background(), scratch); err == nil {
-		quit = end
-	}
-	return ctx, err
-}
+func TestMain(m *testing.M) { os.Exit(browser.Run(m)) }
 
 // tab is a page in a browser context of its own. What goes wrong in it, a
 // refusal by the policy among it, fails the test.
@@ -76,7 +44,7 @@ type tab struct {
 func open(t *testing.T, url, scheme string, width int64, expected ...string) *tab {
 	t.Helper()
 	chromium.Need(t)
-	parent, err := browser()
+	parent, err := browser.Browser()
 	if err != nil {
 		t.Fatal(err)
 	}
